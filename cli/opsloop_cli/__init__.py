@@ -1,0 +1,1 @@
+"""The opsloop command for people."""

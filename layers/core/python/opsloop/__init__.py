@@ -1,0 +1,1 @@
+"""opsloop: one closed operations loop for a platform team on AWS."""

@@ -1,0 +1,1 @@
+"""Who may call us, and with what?"""

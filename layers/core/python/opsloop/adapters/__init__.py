@@ -1,0 +1,1 @@
+"""The outside: DynamoDB tables, Kinesis, S3, EventBridge."""

@@ -1,0 +1,1 @@
+"""Does the platform itself work?"""

@@ -1,0 +1,1 @@
+"""What every handler needs: settings, HTTP, authentication, metrics."""

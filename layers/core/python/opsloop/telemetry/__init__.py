@@ -1,0 +1,1 @@
+"""What did our systems emit?"""
