@@ -1,0 +1,63 @@
+"""What a team decided about its services: tier, owner, dimensions, limits.
+
+The text files under ``layers/catalog/`` are checked and compiled to one JSON document when the stacks are
+synthesised, so what is read here is already right: defaults are filled in, and names are unique.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opsloop.errors import InvalidInputError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service, by the ``service.name`` it sends.
+
+    ``tier`` runs from 1 (users stop working without it) to 4 (nobody notices within a day). ``dimensions`` are the
+    attributes that may tell series apart; at most ``series_limit`` series are kept per minute. A minute with an error
+    ratio of ``availability_error_ratio`` or more counts as down. ``is_declared`` is false for a service that sends
+    telemetry but is in no catalog file.
+    """
+
+    name: str
+    tier: int
+    owner: str
+    contact: str
+    environment: str
+    dimensions: tuple[str, ...]
+    series_limit: int
+    availability_error_ratio: float
+    description: str = ""
+    is_declared: bool = True
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every declared service, and what holds for one that nobody declared."""
+
+    services: Mapping[str, Service]
+    undeclared: Service
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Catalog":
+        """Return the catalog of a compiled document; raise ``InvalidInputError`` for another format."""
+        document = json.loads(text)
+        if document.get("format") != FORMAT:
+            raise InvalidInputError(f"catalog: format {document.get('format')!r} is not {FORMAT}; build the layer again")
+        return cls(
+            services={item["name"]: _service(item) for item in document["services"]},
+            undeclared=replace(_service({"name": "", **document["undeclared"]}), is_declared=False),
+        )
+
+    def service(self, name: str) -> Service:
+        """Return the service of that name, or one with the defaults for services that nobody declared."""
+        return self.services.get(name) or replace(self.undeclared, name=name)
+
+
+def _service(item: Mapping[str, Any]) -> Service:
+    return Service(**{**item, "dimensions": tuple(item["dimensions"])})
