@@ -1,0 +1,1 @@
+"""Measurements: ratios and estimates, never assertions."""

@@ -1,0 +1,125 @@
+"""Estimate what opsloop costs on AWS per month: ``python -m bench.cost`` prints the table of docs/deploying.md.
+
+Every assumption is a name below. List prices are those of us-east-1 in USD as noted on 2026-11-20 (Kinesis from a page of
+2023, the others from memory): check them against your region before quoting a figure.
+"""
+
+import math
+from dataclasses import dataclass
+
+SECONDS_PER_MONTH = 730 * 3600
+MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
+
+PRICE_USD = {
+    "HTTP API request": 1.00e-6,
+    "Lambda request": 0.20e-6,
+    "Lambda arm64 GB-second": 1.33334e-5,
+    "Kinesis shard-hour": 0.015,
+    "Kinesis put unit of 25 KB": 0.014e-6,
+    "DynamoDB write unit": 0.625e-6,
+    "DynamoDB read unit": 0.125e-6,
+    "S3 put": 5.0e-6,
+    "S3 get": 0.4e-6,
+    "S3 GB-month": 0.023,
+    "CloudWatch Logs GB": 0.50,
+    "CloudWatch metric-month": 0.30,
+    "CloudWatch alarm-month": 0.10,
+    "KMS key-month": 1.00,
+    "KMS request": 3.0e-6,
+}
+
+SPANS_PER_REQUEST = 5
+LOGS_PER_REQUEST = 2
+SPAN_BYTES, LOG_BYTES = 461, 195
+GZIP_RATIO = 4.5
+REQUESTS_PER_INSTANCE_S = 100  # one application process serves this many requests per second
+EXPORT_INTERVAL_S = 5  # OpenTelemetry SDK default for spans; logs alike
+ITEMS_PER_EXPORT = 512  # ... or when this many wait
+BATCH_WINDOW_S = 5  # of the Kinesis mapping
+SHARD_BYTES_S = 700_000  # a shard filled to 70 %
+SEGMENT_BYTES_AT_LEAST, SEGMENT_BYTES_PER_SERIES_MINUTE = 1_500, 60
+SERIES_PER_SERVICE = 40
+BLOCK_BYTES_PER_SERIES_MINUTE = 60
+SERVICES = {1: 3, 100: 10, 10_000: 100}
+METRICS, ALARMS, KMS_KEYS = 40, 60, 1
+LOG_LINE_BYTES = 800
+PUT_UNIT_BYTES = 25_000
+RECEIVE_GB_S, INGEST_GB_S, FOLD_GB_S_PER_BLOCK = 0.03 * 0.5, 0.10 * 1.77, 0.02 * 1.0  # seconds x GB of one invocation
+OPERATIONS_PER_SERVICE = 20
+WRITES_PER_ROW = 4  # a page is written again with each of its rows
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the bill."""
+
+    what: str
+    usd: float
+
+
+def monthly_bill(requests_s: int) -> list[Line]:
+    """Return the estimated lines of a month's bill for an application serving ``requests_s`` requests per second."""
+    services = SERVICES[requests_s]
+    instances = max(services, math.ceil(requests_s / REQUESTS_PER_INSTANCE_S))
+    exports_s = sum(
+        max(min(instances / EXPORT_INTERVAL_S, requests_s * per_request), requests_s * per_request / ITEMS_PER_EXPORT)
+        for per_request in (SPANS_PER_REQUEST, LOGS_PER_REQUEST)
+    )
+    exports = (exports_s + instances / 60) * SECONDS_PER_MONTH  # metrics go once a minute
+    bytes_s = requests_s * (SPANS_PER_REQUEST * SPAN_BYTES + LOGS_PER_REQUEST * LOG_BYTES) / GZIP_RATIO
+    shards = max(1, math.ceil(bytes_s / SHARD_BYTES_S))
+    batches = shards * SECONDS_PER_MONTH / BATCH_WINDOW_S
+    segment_bytes = max(
+        SEGMENT_BYTES_AT_LEAST, services * SERIES_PER_SERVICE * SEGMENT_BYTES_PER_SERIES_MINUTE / shards
+    )
+    blocks = services * MINUTES_PER_MONTH
+    block_bytes = SERIES_PER_SERVICE * 30 * BLOCK_BYTES_PER_SERIES_MINUTE
+    invocations = exports + batches + 3 * MINUTES_PER_MONTH
+    rows = services * OPERATIONS_PER_SERVICE * 730
+    put_units = max(exports, bytes_s * SECONDS_PER_MONTH / PUT_UNIT_BYTES)
+    return [
+        Line("HTTP API", exports * PRICE_USD["HTTP API request"]),
+        Line(
+            "Lambda",
+            invocations * PRICE_USD["Lambda request"]
+            + (exports * RECEIVE_GB_S + batches * INGEST_GB_S + blocks * FOLD_GB_S_PER_BLOCK)
+            * PRICE_USD["Lambda arm64 GB-second"],
+        ),
+        Line(
+            "Kinesis",
+            shards * 730 * PRICE_USD["Kinesis shard-hour"] + put_units * PRICE_USD["Kinesis put unit of 25 KB"],
+        ),
+        Line(
+            "DynamoDB",
+            (batches * math.ceil(segment_bytes / 1024) + blocks * 2 + rows * WRITES_PER_ROW)
+            * PRICE_USD["DynamoDB write unit"]
+            + (batches * math.ceil(segment_bytes / 4096) + blocks) * PRICE_USD["DynamoDB read unit"],
+        ),
+        Line(
+            "S3 (blocks)",
+            blocks * (PRICE_USD["S3 put"] + PRICE_USD["S3 get"])
+            + blocks * block_bytes / 1e9 * 35 / 30 * PRICE_USD["S3 GB-month"],
+        ),
+        Line("CloudWatch Logs", invocations * LOG_LINE_BYTES / 1e9 * PRICE_USD["CloudWatch Logs GB"]),
+        Line(
+            "CloudWatch metrics and alarms",
+            METRICS * PRICE_USD["CloudWatch metric-month"] + ALARMS * PRICE_USD["CloudWatch alarm-month"],
+        ),
+        Line("KMS", KMS_KEYS * PRICE_USD["KMS key-month"] + (blocks + batches) * 0.1 * PRICE_USD["KMS request"]),
+    ]
+
+
+def main() -> None:
+    """Print the bill for 1, 100 and 10,000 requests per second as a Markdown table."""
+    bills = {requests_s: monthly_bill(requests_s) for requests_s in SERVICES}
+    print("| USD per month | " + " | ".join(f"{requests_s:,} requests/s" for requests_s in bills) + " |")
+    print("| --- |" + " ---: |" * len(bills))
+    for lines in zip(*bills.values(), strict=True):
+        print(f"| {lines[0].what} | " + " | ".join(f"{line.usd:,.0f}" for line in lines) + " |")
+    print(
+        "| **together** | " + " | ".join(f"**{sum(line.usd for line in bill):,.0f}**" for bill in bills.values()) + " |"
+    )
+
+
+if __name__ == "__main__":
+    main()
