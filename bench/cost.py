@@ -1,7 +1,7 @@
 """Estimate what opsloop costs on AWS per month: ``python -m bench.cost`` prints the table of docs/deploying.md.
 
-Every assumption is a name below. List prices are those of us-east-1 in USD as noted on 2026-11-20 (Kinesis from a page of
-2023, the others from memory): check them against your region before quoting a figure.
+Every assumption is a name below. List prices are those of us-east-1 in USD as noted on 2026-11-20 (Kinesis from a
+page of 2023, the others from memory): check them against your region before quoting a figure.
 """
 
 import math
