@@ -48,7 +48,7 @@ class Catalog:
         """Return the catalog of a compiled document; raise ``InvalidInputError`` for another format."""
         document = json.loads(text)
         if document.get("format") != FORMAT:
-            raise InvalidInputError(f"catalog: format {document.get('format')!r} is not {FORMAT}; build the layer again")
+            raise InvalidInputError(f"catalog: format {document.get('format')!r} is not {FORMAT}; build the layer anew")
         return cls(
             services={item["name"]: _service(item) for item in document["services"]},
             undeclared=replace(_service({"name": "", **document["undeclared"]}), is_declared=False),
