@@ -1,0 +1,77 @@
+"""What every test may use: sample events, a Lambda context, and handlers imported as Lambda imports them."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FUNCTIONS = ROOT / "functions"
+EVENTS = ROOT / "events"
+
+
+@dataclass
+class FakeContext:
+    """A Lambda context; change ``remaining_ms`` to run a function out of time."""
+
+    function_name: str = "opsloop-test"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:opsloop-test"
+    aws_request_id: str = "5f2d3a6e-0000-4000-8000-000000000001"
+    remaining_ms: int = 20_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the invocation may still run."""
+        return self.remaining_ms
+
+
+@pytest.fixture
+def context() -> FakeContext:
+    """Return a Lambda context with 20 seconds left."""
+    return FakeContext()
+
+
+@pytest.fixture(scope="session")
+def event() -> Callable[[str], dict[str, Any]]:
+    """Return ``event("telemetry_receive/traces_protobuf")``: the sample event of that function and case, fresh."""
+
+    def load(case: str) -> dict[str, Any]:
+        sample: dict[str, Any] = json.loads((EVENTS / f"{case}.json").read_text(encoding="utf-8"))
+        return sample
+
+    return load
+
+
+@pytest.fixture
+def load_handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
+    """Return ``load_handler("kpi_query", KPI_TABLE="kpi")``: the function's module, imported afresh.
+
+    Keyword arguments become environment variables first. All modules are called ``handler``, so each is kept under a
+    name of its own, and its clients, caches and settings are made anew for every test.
+    """
+    names: list[str] = []
+
+    def load(function: str, **environment: str) -> ModuleType:
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", function.partition("_")[0])
+        monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Opsloop")
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+        name = f"{function}_handler"
+        spec = importlib.util.spec_from_file_location(name, FUNCTIONS / function / "handler.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their module up
+        names.append(name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    for name in names:
+        sys.modules.pop(name, None)

@@ -1,0 +1,138 @@
+"""AWS as moto plays it: the tables, stream, buckets and bus of the state stack, and a catalog layer."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+REGION = "us-east-1"
+ENVIRONMENT = {
+    "TELEMETRY_TABLE": "opsloop-test-telemetry",
+    "KPI_TABLE": "opsloop-test-kpi",
+    "ACCESS_TABLE": "opsloop-test-access",
+    "HEALTH_TABLE": "opsloop-test-health",
+    "SEGMENT_BUCKET": "opsloop-test-segment",
+    "QUARANTINE_BUCKET": "opsloop-test-quarantine",
+    "STREAM_NAME": "opsloop-test-stream",
+    "BUS_NAME": "opsloop-test",
+}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
+KEYS = {"telemetry": ("pk", "sk"), "kpi": ("pk", "sk"), "access": ("key_id",), "health": ("pk",)}
+CATALOG = {
+    "format": 1,
+    "services": [
+        {
+            "name": "web",
+            "tier": 1,
+            "owner": "shop",
+            "contact": "#shop",
+            "environment": "test",
+            "dimensions": ["http.route"],
+            "series_limit": 500,
+            "availability_error_ratio": 0.05,
+            "description": "The shop's front door.",
+        }
+    ],
+    "undeclared": {
+        "tier": 4,
+        "owner": "unknown",
+        "contact": "",
+        "environment": "unknown",
+        "dimensions": [],
+        "series_limit": 200,
+        "availability_error_ratio": 0.05,
+    },
+}
+OPENAPI = {"openapi": "3.1.0", "info": {"title": "opsloop", "version": "0.1.0"}, "paths": {}}
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The names of what exists, and clients to look at it."""
+
+    names: dict[str, str]
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the mocked AWS."""
+        return boto3.client(service, region_name=REGION)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return every record of the stream, shard by shard, as Kinesis gives them (``Data``, ``PartitionKey``)."""
+        kinesis = self.client("kinesis")
+        stream = self.names["STREAM_NAME"]
+        found: list[dict[str, Any]] = []
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            found += kinesis.get_records(ShardIterator=iterator, Limit=10_000)["Records"]
+        return found
+
+    def objects(self, bucket: str) -> dict[str, bytes]:
+        """Return every object of the bucket named by that variable, by key."""
+        s3 = self.client("s3")
+        name = self.names[bucket]
+        listed = s3.list_objects_v2(Bucket=name).get("Contents", [])
+        return {item["Key"]: s3.get_object(Bucket=name, Key=item["Key"])["Body"].read() for item in listed}
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Return every item of the table named by that variable, in DynamoDB's JSON."""
+        found: list[dict[str, Any]] = self.client("dynamodb").scan(TableName=self.names[table])["Items"]
+        return found
+
+
+@pytest.fixture(scope="session")
+def catalog_layer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Put a small ``opsloop_catalog`` package in the place of the one that synth compiles; return its folder."""
+    place = tmp_path_factory.mktemp("catalog")
+    folder = place / "opsloop_catalog"
+    folder.mkdir()
+    (folder / "__init__.py").write_text('"""The compiled catalog."""\n')
+    (folder / "catalog.json").write_text(json.dumps(CATALOG))
+    (folder / "openapi.json").write_text(json.dumps(OPENAPI))
+    for name in ("opsloop_catalog", "opsloop.adapters.catalog_layer"):
+        sys.modules.pop(name, None)
+    sys.path.insert(0, str(place))
+    yield folder
+    sys.path.remove(str(place))
+    for name in ("opsloop_catalog", "opsloop.adapters.catalog_layer"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path) -> Iterator[Aws]:
+    """Start a mocked AWS with everything the state stack makes, and set the functions' environment variables."""
+    for variable, value in (ENVIRONMENT | CREDENTIALS).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        aws = Aws(dict(ENVIRONMENT))
+        for word, keys in KEYS.items():
+            _create_table(aws.client("dynamodb"), ENVIRONMENT[f"{word.upper()}_TABLE"], keys)
+        for bucket in ("SEGMENT_BUCKET", "QUARANTINE_BUCKET"):
+            aws.client("s3").create_bucket(Bucket=ENVIRONMENT[bucket])
+        aws.client("kinesis").create_stream(StreamName=ENVIRONMENT["STREAM_NAME"], ShardCount=2)
+        aws.client("events").create_event_bus(Name=ENVIRONMENT["BUS_NAME"])
+        yield aws
+
+
+def _create_table(dynamodb: Any, name: str, keys: tuple[str, ...]) -> None:
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
