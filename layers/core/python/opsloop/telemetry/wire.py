@@ -1,0 +1,195 @@
+"""Protobuf's wire format, read by hand: a strict check of OTLP bytes, and a scanner of one message's fields.
+
+Known fields must have their wire type, lengths must stay inside their message, strings must be UTF-8. Fields that the
+table does not know are skipped, so that senders may be newer than we are. Errors name the path and the byte.
+Format: https://protobuf.dev/programming-guides/encoding/
+"""
+
+from collections.abc import Iterator
+
+from opsloop.errors import InvalidInputError
+from opsloop.telemetry.otlp_schema import (
+    END_GROUP,
+    I64,
+    LEN,
+    MESSAGES,
+    REQUESTS,
+    VARINT,
+    WIRE_NAMES,
+    Field,
+    Message,
+    Signal,
+)
+
+MAX_DEPTH = 100  # messages inside messages, as other protobuf parsers allow
+_MAX_TAG = 2**32 - 1
+_MAX_VARINT = 2**64 - 1
+
+
+class WireError(InvalidInputError):
+    """Bytes that are not the message they should be; ``path`` grows from the inside out while it is raised."""
+
+    def __init__(self, reason: str, at: int) -> None:
+        super().__init__(reason)
+        self.reason, self.at, self.path = reason, at, ""
+
+    def inside(self, step: str) -> None:
+        """Note that the fault lies in ``step`` of the message around it."""
+        self.path = f"{step}.{self.path}" if self.path else step
+        self.message = f"{self.path}: {self.reason}, at byte {self.at}"
+
+    def __str__(self) -> str:
+        return self.message if self.path else f"{self.reason}, at byte {self.at}"
+
+
+def validate(data: bytes, signal: Signal) -> None:
+    """Walk ``data`` as an export request of ``signal``; raise ``WireError`` at the first fault."""
+    _check(data, 0, len(data), REQUESTS[signal], MAX_DEPTH)
+
+
+def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Return the varint at ``at`` and the position after it."""
+    value = shift = 0
+    start = at
+    while at < end and shift < 70:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        shift += 7
+        if byte < 0x80:
+            if value > _MAX_VARINT:
+                raise WireError("varint above 64 bits", start)
+            return value, at
+    raise WireError("varint longer than 10 bytes" if shift >= 70 else "bytes end inside a varint", start)
+
+
+def scan(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield ``(number, wire type, start of its tag, start of its value, end)`` of each field between two positions.
+
+    The value of a length-delimited field starts after its length; that of a group is empty.
+    """
+    while at < end:
+        start = at
+        tag, value = _read_tag(data, at, end)
+        if tag & 7 == LEN:
+            size, value = read_varint(data, value, end)
+            at = _inside(value + size, end, start)
+        else:
+            at = _skip(data, tag, value, end, MAX_DEPTH)
+        yield tag >> 3, tag & 7, start, value, at
+
+
+def _check(data: bytes, at: int, end: int, message: Message, depth: int) -> None:
+    if not depth:
+        raise WireError(f"more than {MAX_DEPTH} messages inside one another", at)
+    by_tag, first = message.by_tag, at
+    while at < end:
+        start = at
+        tag = data[at]
+        if tag < 0x80:
+            at += 1
+        else:
+            tag, at = read_varint(data, at, end)
+        field = by_tag.get(tag)
+        if field is None:
+            at = _skip_unknown(data, tag, start, at, end, message, depth)
+            continue
+        try:
+            if tag & 7 == LEN:
+                if at < end and data[at] < 0x80:
+                    size, at = data[at], at + 1
+                else:
+                    size, at = read_varint(data, at, end)
+                stop = at + size
+                if stop > end:
+                    raise WireError(f"length {size} reaches {stop - end} bytes past the end of {message.name}", start)
+                _check_bytes(data, at, stop, field, depth)
+                at = stop
+            elif tag & 7 == VARINT:
+                at = at + 1 if at < end and data[at] < 0x80 else read_varint(data, at, end)[1]
+            else:
+                at = _inside(at + (8 if tag & 7 == I64 else 4), end, start)
+        except WireError as error:
+            error.inside(_step(data, first, start, field))
+            raise
+
+
+def _check_bytes(data: bytes, at: int, stop: int, field: Field, depth: int) -> None:
+    kind = field.kind
+    if kind == "string":
+        try:
+            str(memoryview(data)[at:stop], "utf-8")
+        except UnicodeDecodeError as error:
+            raise WireError("string is not UTF-8", at + error.start) from None
+    elif kind == "message":
+        _check(data, at, stop, MESSAGES[field.message], depth - 1)
+    elif field.wire == I64:
+        if (stop - at) % 8:
+            raise WireError(f"{stop - at} bytes of packed {kind} are no multiple of 8", at)
+    elif field.wire == VARINT:
+        while at < stop:
+            at = read_varint(data, at, stop)[1]
+
+
+def _skip_unknown(data: bytes, tag: int, start: int, at: int, end: int, message: Message, depth: int) -> int:
+    """Return the position after a field that ``message`` does not have, or not with this wire type."""
+    if field := message.fields.get(tag >> 3):
+        error = WireError(
+            f"expected {WIRE_NAMES[field.wire]} ({field.message or field.kind}), "
+            f"got {WIRE_NAMES.get(tag & 7, f'wire type {tag & 7}')}",
+            start,
+        )
+        error.inside(field.name)
+        raise error
+    tag, at = _read_tag(data, start, end)
+    return _skip(data, tag, at, end, depth)
+
+
+def _read_tag(data: bytes, at: int, end: int) -> tuple[int, int]:
+    tag, after = read_varint(data, at, end)
+    if tag < 8 or tag > _MAX_TAG:
+        raise WireError(f"field number {tag >> 3} is not possible", at)
+    return tag, after
+
+
+def _skip(data: bytes, tag: int, at: int, end: int, depth: int) -> int:
+    """Return the position after the value of ``tag`` that starts at ``at``."""
+    match tag & 7:
+        case 0:
+            return read_varint(data, at, end)[1]
+        case 1:
+            return _inside(at + 8, end, at)
+        case 2:
+            size, after = read_varint(data, at, end)
+            return _inside(after + size, end, at)
+        case 5:
+            return _inside(at + 4, end, at)
+        case 3 if depth:
+            return _skip_group(data, tag, at, end, depth)
+    raise WireError(f"wire type {tag & 7} is not possible here", at)
+
+
+def _skip_group(data: bytes, opening: int, at: int, end: int, depth: int) -> int:
+    start = at
+    while at < end:
+        tag, after = _read_tag(data, at, end)
+        if tag & 7 == END_GROUP:
+            if tag >> 3 != opening >> 3:
+                break
+            return after
+        at = _skip(data, tag, after, end, depth - 1)
+    raise WireError("group without its end", start)
+
+
+def _inside(at: int, end: int, start: int) -> int:
+    if at > end:
+        raise WireError(f"a field reaches {at - end} bytes past the end", start)
+    return at
+
+
+def _step(data: bytes, first: int, start: int, field: Field) -> str:
+    """Return the name of the field at ``start`` for an error, with its place among its repetitions."""
+    if not field.repeated:
+        return field.name
+    place = sum(number == field.number for number, *_ in scan(data, first, start))
+    return f"{field.name}[{place}]"
