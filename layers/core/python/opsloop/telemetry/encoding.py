@@ -1,0 +1,114 @@
+"""An aggregate as bytes, compact and the same for equal aggregates, and back.
+
+``OLA1``, then zlib of: length of the head (uint32), the head (JSON: series and columns with their types), the columns.
+Integer columns are stored in the narrowest type that holds them; all numbers are little-endian.
+"""
+
+import json
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsloop.errors import InvalidInputError
+from opsloop.telemetry.aggregate import Aggregate
+from opsloop.telemetry.model import Series
+
+MAGIC = b"OLA1"
+MAX_DECODED_BYTES = 256 << 20
+_COLUMNS = {
+    "series_index": np.int32,
+    "minute": np.int64,
+    "count": np.int64,
+    "errors": np.int64,
+    "total": np.float64,
+    "minimum": np.float64,
+    "maximum": np.float64,
+    "scale": np.int8,
+    "bucket_start": np.int64,
+    "bucket_key": np.int32,
+    "bucket_count": np.int64,
+}
+_STORED_TYPES = {"i1", "<i2", "<i4", "<i8", "<f8"}
+
+
+def encode(aggregate: Aggregate) -> bytes:
+    """Return ``aggregate`` as bytes; equal canonical aggregates give equal bytes."""
+    columns = {name: _narrow(getattr(aggregate, name)) for name in _COLUMNS}
+    head = {
+        "series": [
+            [one.service, one.metric, one.kind, one.operation, one.unit, one.attributes, one.bounds]
+            for one in aggregate.series
+        ],
+        "columns": [[name, column.dtype.str.lstrip("|"), len(column)] for name, column in columns.items()],
+    }
+    text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    body = b"".join([struct.pack("<I", len(text)), text, *(column.tobytes() for column in columns.values())])
+    return MAGIC + zlib.compress(body, 6)
+
+
+def decode(body: bytes) -> Aggregate:
+    """Return the aggregate that ``encode`` made ``body`` from; raise ``InvalidInputError`` for anything else."""
+    if body[:4] != MAGIC:
+        raise InvalidInputError(f"aggregate: starts with {body[:4]!r}, not {MAGIC!r}")
+    try:
+        plain = _inflate(body[4:])
+        (length,) = struct.unpack_from("<I", plain)
+        head = json.loads(plain[4 : 4 + length].decode("utf-8", "surrogatepass"))
+        aggregate = Aggregate(
+            series=tuple(_series(item) for item in head["series"]), **_read_columns(head["columns"], plain, 4 + length)
+        )
+        _check(aggregate)
+    except (zlib.error, struct.error, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        raise InvalidInputError(f"aggregate: {error}") from None
+    return aggregate
+
+
+def _inflate(body: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    plain = inflater.decompress(body, MAX_DECODED_BYTES)
+    if not inflater.eof:
+        raise ValueError(f"cut short, or more than {MAX_DECODED_BYTES} bytes")
+    return plain
+
+
+def _narrow(column: NDArray[Any]) -> NDArray[Any]:
+    if column.dtype.kind == "f":
+        return column.astype("<f8")
+    low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+    for kind in ("i1", "<i2", "<i4"):
+        bounds = np.iinfo(kind)
+        if bounds.min <= low and high <= bounds.max:
+            return column.astype(kind)
+    return column.astype("<i8")
+
+
+def _read_columns(described: list[Any], plain: bytes, at: int) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, kind, length in described:
+        if kind not in _STORED_TYPES:
+            raise ValueError(f"column {name!r} has the unknown type {kind!r}")
+        column = np.frombuffer(plain, dtype=kind, count=length, offset=at)
+        at += column.nbytes
+        columns[name] = column.astype(_COLUMNS[name])
+    return columns
+
+
+def _series(item: list[Any]) -> Series:
+    service, metric, kind, operation, unit, attributes, bounds = item
+    return Series(service, metric, kind, operation, unit, tuple((k, v) for k, v in attributes), tuple(bounds))
+
+
+def _check(aggregate: Aggregate) -> None:
+    n = len(aggregate.minute)
+    for name in ("series_index", "count", "errors", "total", "minimum", "maximum", "scale"):
+        if len(getattr(aggregate, name)) != n:
+            raise ValueError(f"column {name} is not of length {n}")
+    start = aggregate.bucket_start
+    ends = (int(start[0]), int(start[-1])) if len(start) == n + 1 else None
+    if ends != (0, len(aggregate.bucket_key)) or len(aggregate.bucket_count) != ends[1] or (np.diff(start) < 0).any():
+        raise ValueError("buckets do not fit their cells")
+    if n and not (aggregate.series_index.min() >= 0 and aggregate.series_index.max() < len(aggregate.series)):
+        raise ValueError("a cell names a series that is not there")
