@@ -1,0 +1,66 @@
+"""Builds the stacks of one stage: ``cdk deploy --all -c stage=prod -c architecture=arm64 -c python=3.13``."""
+
+import os
+from typing import Any
+
+from aws_cdk import App, CliCredentialsStackSynthesizer, Environment, RemovalPolicy, Validations
+from aws_cdk import aws_logs as logs
+from cdk_nag import AwsSolutionsChecks
+
+from stacks.access_stack import AccessStack
+from stacks.constructs.deployment import Deployment
+from stacks.constructs.layer_build import RUNNING, Target, machine_architecture
+from stacks.health_stack import HealthStack
+from stacks.kpi_stack import KpiStack
+from stacks.state_stack import StateStack
+from stacks.telemetry_stack import TelemetryStack
+
+LOCAL = "local"
+STATE: dict[str, dict[str, Any]] = {
+    LOCAL: {"shards": 2, "is_protected": False},
+    "dev": {"shards": 2},
+    "prod": {"shards": 4, "stream_retention_h": 168},
+}
+DEPLOYMENT: dict[str, dict[str, Any]] = {
+    LOCAL: {"removal_policy": RemovalPolicy.DESTROY, "log_retention": logs.RetentionDays.ONE_WEEK},
+    "dev": {},
+    "prod": {"log_retention": logs.RetentionDays.SIX_MONTHS},
+}
+
+
+def build(app: App) -> App:
+    """Add every stack of the stage that the context names, and the checks that they must pass."""
+    stage = app.node.try_get_context("stage") or LOCAL
+    if stage not in STATE:
+        raise SystemExit(f"stage={stage} is not known; pass one of {', '.join(STATE)}")
+    deployment = Deployment(stage=stage, target=_target(app, stage), **DEPLOYMENT[stage])
+
+    def common(word: str) -> dict[str, Any]:
+        account, region = os.environ.get("CDK_DEFAULT_ACCOUNT"), os.environ.get("CDK_DEFAULT_REGION")
+        return {
+            "stack_name": f"{deployment.prefix}-{word}",
+            "description": f"opsloop {word} ({stage})",
+            "env": Environment(account=account, region=region),
+            # the local cloud refuses the default's publishing role when it enforces IAM
+            "synthesizer": CliCredentialsStackSynthesizer() if stage == LOCAL else None,
+        }
+
+    state = StateStack(app, "State", deployment=deployment, **STATE[stage], **common("state"))
+    AccessStack(app, "Access", state=state, **common("access"))
+    TelemetryStack(app, "Telemetry", state=state, **common("telemetry"))
+    KpiStack(app, "Kpi", state=state, **common("kpi"))
+    HealthStack(app, "Health", state=state, **common("health"))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+def _target(app: App, stage: str) -> Target:
+    here = machine_architecture()
+    python = app.node.try_get_context("python") or RUNNING
+    architecture = app.node.try_get_context("architecture") or (here if stage == LOCAL else "arm64")
+    is_this_machine = stage == LOCAL and (python, architecture) == (RUNNING, here)
+    return Target(str(python), architecture, is_this_machine)
+
+
+if __name__ == "__main__":
+    build(App(analytics_reporting=False)).synth()

@@ -1,0 +1,1 @@
+"""What is deployed: one stack of state, one stack per capability."""

@@ -1,0 +1,42 @@
+"""Access: who may call us, and with what; and what there is to call."""
+
+from typing import Any
+
+from aws_cdk import Stack
+from constructs import Construct
+
+from stacks.constructs.grants import allow_table
+from stacks.constructs.layers import Layers
+from stacks.constructs.ops_function import OpsFunction
+from stacks.constructs.webhook import Webhook
+from stacks.state_stack import StateStack
+
+
+class AccessStack(Stack):
+    """Access: the functions that make, list and revoke keys, and that describe the API."""
+
+    def __init__(self, scope: Construct, id_: str, *, state: StateStack, **kwargs: Any) -> None:
+        super().__init__(scope, id_, **kwargs)
+        layers = Layers(self, "Layers", target=state.deployment.target)
+
+        keys = OpsFunction(
+            self,
+            "Keys",
+            name="access_keys",
+            layers=layers,
+            state=state,
+            environment={"ACCESS_TABLE": state.access.table_name},
+        )
+        routes = ["GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}"]
+        Webhook(self, "KeysApi", function=keys, api=state.api, routes=routes)
+        allow_table(keys, state.access, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Scan")
+
+        describe = OpsFunction(self, "Describe", name="access_describe", layers=layers, state=state, memory_mb=256)
+        Webhook(
+            self,
+            "DescribeApi",
+            function=describe,
+            api=state.api,
+            routes=["GET /", "GET /openapi.json"],
+            open_because="The description of the API holds nothing secret, and people need it to ask for a key.",
+        )

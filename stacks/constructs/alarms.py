@@ -1,0 +1,109 @@
+"""Alarms: what is watched, why it matters, and the page that says what to do.
+
+Every alarm names its page ``docs/runbooks/<runbook>.md`` in its description and tells the alarm topic.
+"""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+RUNBOOKS = "docs/runbooks"
+FIVE_MINUTES = Duration.minutes(5)
+ONE_MINUTE = Duration.minutes(1)
+
+
+class Alarms(Construct):
+    """The alarms of one thing that can break; each method adds one, in one line of the caller."""
+
+    def __init__(self, scope: Construct, id_: str, *, topic: sns.ITopic) -> None:
+        super().__init__(scope, id_)
+        self._action = actions.SnsAction(topic)
+
+    def errors(self, function: lambda_.Function, name: str) -> None:
+        """Watch for invocations that ended in an error."""
+        metric = function.metric_errors(period=FIVE_MINUTES, statistic="Sum")
+        self._above("Errors", metric, 0, f"{name} ended in an error.", "function-errors")
+
+    def throttles(self, function: lambda_.Function, name: str) -> None:
+        """Watch for invocations that Lambda turned away."""
+        metric = function.metric_throttles(period=FIVE_MINUTES, statistic="Sum")
+        self._above("Throttles", metric, 0, f"{name} was throttled.", "function-throttles")
+
+    def oldest_record(self, function: lambda_.Function, name: str, *, limit: Duration = FIVE_MINUTES) -> None:
+        """Watch the age of the oldest record that ``function`` has not yet consumed."""
+        metric = function.metric("IteratorAge", period=ONE_MINUTE, statistic="Maximum")
+        text = f"{name} is more than {limit.to_minutes()} minutes behind its stream."
+        self._above("OldestRecord", metric, int(limit.to_milliseconds()), text, "stream-age", periods=3)
+
+    def dead_letters(self, queue: sqs.Queue, name: str) -> None:
+        """Watch for work that was given up and lies in ``queue``."""
+        metric = queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
+        self._above("DeadLetters", metric, 0, f"{name} gave up on work, which waits in its queue.", "dead-letters")
+
+    def not_running(self, function: lambda_.Function, name: str, *, within: Duration) -> None:
+        """Watch that ``function`` is started at all; silence counts as a fault."""
+        metric = function.metric_invocations(period=within, statistic="Sum")
+        self._silent(
+            "NotRunning", metric, f"{name} has not run for {within.to_minutes()} minutes.", "function-not-running"
+        )
+
+    def full_stream(self, stream: kinesis.Stream) -> None:
+        """Watch for records that the stream turned away because a shard was full."""
+        metric = stream.metric("WriteProvisionedThroughputExceeded", period=ONE_MINUTE, statistic="Sum")
+        self._above(
+            "FullStream", metric, 0, "The telemetry stream is full; senders are told to wait.", "stream-full", periods=3
+        )
+
+    def no_telemetry(self, stream: kinesis.Stream) -> None:
+        """Watch that telemetry arrives at all; silence counts as a fault."""
+        metric = stream.metric("IncomingRecords", period=Duration.minutes(15), statistic="Sum")
+        self._silent("NoTelemetry", metric, "No telemetry for 15 minutes: KPIs are unknown.", "no-telemetry")
+
+    def api_errors(self, api_id: str) -> None:
+        """Watch for answers of the API that say that opsloop failed."""
+        metric = cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name="5xx",
+            dimensions_map={"ApiId": api_id},
+            period=FIVE_MINUTES,
+            statistic="Sum",
+        )
+        self._above("ApiErrors", metric, 0, "The API answered with a 5xx status.", "api-errors")
+
+    def _above(
+        self, id_: str, metric: cloudwatch.Metric, limit: int, text: str, runbook: str, *, periods: int = 1
+    ) -> None:
+        self._alarm(
+            id_,
+            metric=metric,
+            threshold=limit,
+            evaluation_periods=periods,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=_described(text, runbook),
+        )
+
+    def _silent(self, id_: str, metric: cloudwatch.Metric, text: str, runbook: str) -> None:
+        self._alarm(
+            id_,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+            alarm_description=_described(text, runbook),
+        )
+
+    def _alarm(self, id_: str, **properties: object) -> None:
+        alarm = cloudwatch.Alarm(self, id_, **properties)  # type: ignore[arg-type]
+        alarm.add_alarm_action(self._action)
+        alarm.add_ok_action(self._action)
+
+
+def _described(text: str, runbook: str) -> str:
+    return f"{text} What to do: {RUNBOOKS}/{runbook}.md"

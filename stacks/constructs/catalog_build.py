@@ -1,0 +1,131 @@
+"""Check the catalog's text files and compile them to the one document that functions read."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from stacks.constructs.yaml_source import Path_, SourceError, YamlSource, read_yaml
+
+ROOT = Path(__file__).parents[2]
+CATALOG = ROOT / "layers" / "catalog"
+SCHEMA = ROOT / "docs" / "schema" / "catalog.schema.json"
+FORMAT = 1  # opsloop.catalog.FORMAT reads this one
+
+BUILT_IN = {"dimensions": [], "series_limit": 2000, "availability_error_ratio": 0.05, "description": ""}
+UNDECLARED = {"tier": 4, "owner": "nobody", "contact": "nobody", "environment": "production"}
+NEEDED = ("tier", "owner", "contact", "environment")
+ONCE = ("defaults", "undeclared")
+
+
+def compile_catalog(folder: Path = CATALOG, *, root: Path = ROOT, schema: Path = SCHEMA) -> str:
+    """Return the compiled catalog as JSON text, the same for the same files.
+
+    Raises ``SourceError`` with one line per mistake: file, line and column, field, and what would be right.
+    """
+    validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+    sources: list[YamlSource] = []
+    faults: list[str] = []
+    for file in sorted(folder.glob("*.yaml")):
+        try:
+            source = read_yaml(file, root)
+        except SourceError as error:
+            faults += error.faults
+            continue
+        problems = sorted(validator.iter_errors(source.data or {}), key=lambda error: list(map(str, error.path)))
+        faults += [line for problem in problems for line in _explain(source, problem)]
+        sources.append(source)
+    if not faults:
+        faults += [*_repeated_sections(sources), *_repeated_names(sources), *_missing_fields(sources)]
+    if faults:
+        raise SourceError(faults)
+    document = {
+        "format": FORMAT,
+        "services": sorted(_services(sources), key=lambda service: str(service["name"])),
+        "undeclared": BUILT_IN | UNDECLARED | _section(sources, "undeclared"),
+    }
+    return json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
+
+
+def _explain(source: YamlSource, error: ValidationError) -> Iterator[str]:
+    """Say what is wrong, and what would be right, for one finding of the schema."""
+    path: Path_ = tuple(error.absolute_path)
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    if error.validator == "additionalProperties":
+        known = list(schema.get("properties", {}))
+        for key in sorted(set(error.instance) - set(known)):
+            yield source.fault((*path, str(key)), f"unknown field; {_nearest(str(key), known)}")
+    elif error.validator == "required":
+        missing = [key for key in schema["required"] if key not in error.instance]
+        yield source.fault(path, f"the field {' and '.join(missing)} is missing")
+    elif error.validator == "enum":
+        yield source.fault(path, f"{error.instance!r} is not known; {_nearest(error.instance, schema['enum'])}")
+    elif error.validator == "uniqueItems":
+        twice = sorted({str(item) for item in error.instance if error.instance.count(item) > 1})
+        yield source.fault(path, f"{', '.join(twice)} is written twice; name each once")
+    else:
+        yield source.fault(path, f"{_shown(error.instance)} is wrong; write {_right(schema)}")
+
+
+def _nearest(word: object, known: list[str]) -> str:
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"write one of {', '.join(known)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):  # YAML reads a bare no, off, yes and on as a truth value
+        return f"{str(value).lower()} (a truth value; put the word in quotes if it is text)"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _right(schema: dict[str, Any]) -> str:
+    text = str(schema.get("description") or f"a value of type {schema.get('type', 'object')}")
+    examples = schema.get("examples")
+    return f"{text}, for example {json.dumps(examples[0], ensure_ascii=False)}" if examples else text
+
+
+def _section(sources: list[YamlSource], name: str) -> dict[str, Any]:
+    return next((dict(source.data[name]) for source in sources if name in (source.data or {})), {})
+
+
+def _services(sources: list[YamlSource]) -> Iterator[dict[str, Any]]:
+    defaults = _section(sources, "defaults")
+    for _, _, service in _declared(sources):
+        yield BUILT_IN | defaults | service
+
+
+def _declared(sources: list[YamlSource]) -> Iterator[tuple[YamlSource, int, dict[str, Any]]]:
+    for source in sources:
+        for index, service in enumerate((source.data or {}).get("services", [])):
+            yield source, index, service
+
+
+def _repeated_sections(sources: list[YamlSource]) -> Iterator[str]:
+    for name in ONCE:
+        holders = [source for source in sources if name in (source.data or {})]
+        for source in holders[1:]:
+            yield source.fault((name,), f"already in {holders[0].file}; keep one")
+
+
+def _repeated_names(sources: list[YamlSource]) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for source, index, service in _declared(sources):
+        path: Path_ = ("services", index, "name")
+        name = service["name"]
+        if name in seen:
+            yield source.fault(path, f"{name} is already declared in {seen[name]}; keep one")
+        else:
+            seen[name] = f"{source.file}:{source.places[path][0]}"
+
+
+def _missing_fields(sources: list[YamlSource]) -> Iterator[str]:
+    defaults = _section(sources, "defaults")
+    for source, index, service in _declared(sources):
+        for field in NEEDED:
+            if field not in service and field not in defaults:
+                message = f"{service['name']} has no {field}; add it here or under defaults"
+                yield source.fault(("services", index), message)

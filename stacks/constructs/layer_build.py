@@ -1,0 +1,206 @@
+"""Build our layers with pip alone, without Docker, into folders that are named by what went into them.
+
+A layer is built once per content: the folder's name holds a hash of everything that it is made of, so the same
+inputs give the same asset, and a change of anything else rebuilds nothing.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from stacks.constructs.catalog_build import compile_catalog
+from stacks.constructs.openapi_build import compile_openapi
+
+ROOT = Path(__file__).parents[2]
+LAYERS = ROOT / "layers"
+BUILD = ROOT / ".build" / "layers"
+LOCK = ROOT / "requirements.txt"
+RECIPE = 1  # raise it when the way of building changes what is built
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
+# Lambda runs 3.11 on Amazon Linux 2 (glibc 2.26), later versions on Amazon Linux 2023 (glibc 2.34).
+GLIBC_MINOR = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+THIRD_PARTY = ("runtime", "numeric")
+OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
+NEVER_RUN = (
+    "tests",
+    "testing",
+    "__pycache__",
+    "_pyinstaller",
+    "*.pyi",
+    "*.pyx",
+    "*.pxd",
+    "*.h",
+    "*.a",
+    "include",
+    "bin",
+)
+
+
+class LayerBuildError(Exception):
+    """A layer that cannot be built; the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The interpreter that runs the functions. ``is_this_machine``: the local cloud runs them with this very one."""
+
+    python: str
+    architecture: str
+    is_this_machine: bool = False
+
+    def __post_init__(self) -> None:
+        if self.python not in PYTHONS:
+            raise LayerBuildError(f"python={self.python} is not supported; pass one of {', '.join(PYTHONS)}")
+        if self.architecture not in ARCHITECTURES:
+            raise LayerBuildError(f"architecture={self.architecture} is not one of {', '.join(ARCHITECTURES)}")
+
+
+def machine_architecture() -> str:
+    """Return the name that Lambda has for the architecture of this machine."""
+    return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+
+
+@cache
+def build_layer(name: str, target: Target, build: Path = BUILD) -> Path:
+    """Return the folder of the layer ``name`` for ``target``, built now unless its content was built before."""
+    digest = content_hash(name, target)
+    done = build / f"{name}-{digest}"
+    if done.is_dir():
+        return done
+    build.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build, prefix=f".{name}-") as scratch:
+        layer = Path(scratch) / "layer"
+        python = layer / "python"
+        python.mkdir(parents=True)
+        _fill(name, target, python)
+        _compile(name, target, python)
+        try:
+            layer.rename(done)
+        except OSError:
+            if not done.is_dir():  # otherwise another synth has just built the same
+                raise
+    return done
+
+
+def content_hash(name: str, target: Target) -> str:
+    """Return the hash of everything that the layer ``name`` is made of."""
+    digest = hashlib.sha256(f"{RECIPE} {name} {target} compiled={target.python == RUNNING}\n".encode())
+    for label, content in _inputs(name, target):
+        digest.update(f"{label} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:20]
+
+
+def pinned(name: str, target: Target) -> Path:
+    """Return the list of packages of the layer ``name``: its own list for an old glibc, where there is one."""
+    special = LAYERS / name / f"requirements-glibc-2.{GLIBC_MINOR[target.python]}.txt"
+    return special if special.is_file() and not target.is_this_machine else LAYERS / name / "requirements.txt"
+
+
+def requirements_with_hashes(listed: str, lock: str) -> str:
+    """Return ``listed`` (name==version a line) with the hashes that ``lock`` has for each; its own hashes stay."""
+    blocks = {match[1]: match[0] for match in re.finditer(r"^(\S+==\S+) \\\n(?:    --hash=\S+(?: \\)?\n)+", lock, re.M)}
+    lines: list[str] = []
+    for line in listed.splitlines():
+        wanted = line.strip()
+        if not re.match(r"^[\w.-]+==\S+$", wanted):
+            lines.append(line)
+        elif wanted in blocks:
+            lines.append(blocks[wanted].rstrip())
+        else:
+            raise LayerBuildError(f"{wanted} is in a layer's list but not in requirements.txt; pin the same version")
+    return "\n".join(lines) + "\n"
+
+
+def _inputs(name: str, target: Target) -> Iterable[tuple[str, bytes]]:
+    if name == "core":
+        package = LAYERS / "core" / "python"
+        return [(path.relative_to(package).as_posix(), path.read_bytes()) for path in _sources(package)]
+    if name == "catalog":
+        return [("catalog.json", compile_catalog().encode()), ("openapi.json", compile_openapi().encode())]
+    return [("requirements.txt", _requirements(name, target).encode())]
+
+
+def _sources(package: Path) -> list[Path]:
+    return sorted(path for path in package.rglob("*.py") if ".egg-info" not in path.as_posix())
+
+
+def _requirements(name: str, target: Target) -> str:
+    path = pinned(name, target)
+    if "--hash=" in (text := path.read_text(encoding="utf-8")):
+        return text
+    return requirements_with_hashes(text, LOCK.read_text(encoding="utf-8"))
+
+
+def _fill(name: str, target: Target, python: Path) -> None:
+    if name in THIRD_PARTY:
+        _install(name, target, python)
+        return
+    for label, content in _inputs(name, target):
+        path = python / label if name == "core" else python / "opsloop_catalog" / label
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    if name == "catalog":
+        (python / "opsloop_catalog" / "__init__.py").write_text('"""The compiled catalog."""\n', encoding="utf-8")
+
+
+def _install(name: str, target: Target, python: Path) -> None:
+    """Install the pinned wheels of a layer for ``target``, without what never runs there."""
+    listed = python.parent / "requirements.txt"
+    listed.write_text(_requirements(name, target), encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes"]
+    command += ["--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--target", str(python)]
+    command += ["--requirement", str(listed), *_platform_options(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    listed.unlink()
+    if done.returncode:
+        raise LayerBuildError(
+            f"layer {name} for python{target.python} on {target.architecture}: pip failed.\n{done.stderr.strip()}\n"
+            f"Check {pinned(name, target).relative_to(ROOT)}, requirements.txt, and that the package index answers."
+        )
+    for pattern in NEVER_RUN:
+        for path in list(python.rglob(pattern)):
+            if ".dist-info" not in path.as_posix():
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for package in OF_THE_RUNTIME:
+        if (python / package).exists():
+            raise LayerBuildError(f"layer {name}: {package} comes with the Lambda runtime; take it off the list")
+
+
+def _platform_options(target: Target) -> list[str]:
+    if target.is_this_machine:
+        return []
+    machine = ARCHITECTURES[target.architecture]
+    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC_MINOR[target.python], 16, -1)]
+    options = [option for tag in [*tags, f"manylinux2014_{machine}"] for option in ("--platform", tag)]
+    abi = f"cp{target.python.replace('.', '')}"
+    return [*options, "--python-version", target.python, "--implementation", "cp", *("--abi", abi, "--abi", "abi3")]
+
+
+def _compile(name: str, target: Target, python: Path) -> None:
+    """Compile for the functions' Python where this is the same; CDK rewrites dates, so by content, unchecked."""
+    if target.python != RUNNING:
+        note = f"layer {name}: no bytecode, since this is Python {RUNNING} and the functions run {target.python}"
+        sys.stderr.write(f"{note}; cold starts take some 300 ms longer\n")
+        return
+    command = [sys.executable, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    done = subprocess.run(
+        [*command, "-s", str(python), "-p", "/opt/python", str(python)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    if done.returncode:
+        raise LayerBuildError(f"layer {name}: does not compile.\n{done.stdout}{done.stderr}")

@@ -1,0 +1,128 @@
+"""One function of ``functions/`` with what is the same for all of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.alarms import Alarms
+from stacks.constructs.deployment import Shared
+from stacks.constructs.layers import Layers, architecture_of, runtime_of
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+NAMESPACE = {"POWERTOOLS_METRICS_NAMESPACE": "Opsloop"}
+CODE_IGNORED = ["**", "!handler.py"]  # a function is its handler.py alone
+
+
+class OpsFunction(Construct):
+    """One function with our layers, logs, tracing, a role of its own, and alarms on errors and throttles."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        layers: Layers,
+        state: Shared,
+        environment: Mapping[str, str] | None = None,
+        memory_mb: int = 512,
+        timeout_s: int = 30,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.name = name
+        full_name = f"{state.deployment.prefix}-{name}"
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{full_name}",
+            retention=state.deployment.log_retention,
+            encryption_key=state.key,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(self.role)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=full_name,
+            description=f"opsloop {name}",
+            code=lambda_.Code.from_asset(str(FUNCTIONS / name), exclude=CODE_IGNORED),
+            handler="handler.lambda_handler",
+            runtime=runtime_of(layers.target),
+            architecture=architecture_of(layers.target),
+            layers=layers.needed_by(name),
+            environment={**NAMESPACE, "POWERTOOLS_SERVICE_NAME": name.partition("_")[0], **(environment or {})},
+            memory_size=memory_mb,
+            timeout=Duration.seconds(timeout_s),
+            tracing=lambda_.Tracing.ACTIVE,
+            # our lines are JSON already and pass unchanged; this makes JSON of the runtime's own lines too
+            logging_format=lambda_.LoggingFormat.JSON,
+            log_group=log_group,
+            role=self.role,
+        )
+        self.alarms = Alarms(self, "Alarms", topic=state.alarms)
+        self.alarms.errors(self.function, name)
+        self.alarms.throttles(self.function, name)
+        self._failures: sqs.Queue | None = None
+        self._acknowledge(layers)
+        CfnOutput(Stack.of(self), f"{_camel(name)}Function", value=self.function.function_name)
+
+    @property
+    def failures(self) -> sqs.Queue:
+        """Return the queue for what this function gave up on, made when a trigger first needs it."""
+        if self._failures is None:
+            self._failures = sqs.Queue(
+                self,
+                "Failures",
+                encryption=sqs.QueueEncryption.SQS_MANAGED,
+                enforce_ssl=True,
+                retention_period=Duration.days(14),
+            )
+            acknowledge(self._failures, "SQS3", "This is a dead-letter queue itself; an alarm watches it.")
+            self.alarms.dead_letters(self._failures, self.name)
+        return self._failures
+
+    def started_asynchronously(self) -> None:
+        """Keep events that fail after two retries: with their error, in the queue of failures."""
+        self.function.configure_async_invoke(
+            on_failure=destinations.SqsDestination(self.failures), retry_attempts=2, max_event_age=Duration.hours(6)
+        )
+
+    def consume(self, stream: kinesis.Stream, *, batch_size: int, window_s: int) -> None:
+        """Start this function with batches of ``stream``, in order, one at a time per shard, for ever.
+
+        The function sets unusable records aside itself. Bisecting, a limit of retries or of age would each drop
+        data silently, and a parallelization factor above 1 breaks the order that its log depends on.
+        """
+        self.function.add_event_source(
+            sources.KinesisEventSource(
+                stream,
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=batch_size,
+                max_batching_window=Duration.seconds(window_s),
+                parallelization_factor=1,
+                bisect_batch_on_error=False,
+                report_batch_item_failures=False,
+                on_failure=sources.SqsDlq(self.failures),
+            )
+        )
+        self.alarms.oldest_record(self.function, self.name)
+
+    def _acknowledge(self, layers: Layers) -> None:
+        """Accept what the checks find on resources of this function, each for its reason."""
+        acknowledge(self.function, "L1", f"The layers are made for Python {layers.target.python}, see app.py.")
+        acknowledge(self.role, "IAM5[Resource::*]", "AWS X-Ray, and it alone here, knows no resources.")
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))

@@ -1,0 +1,80 @@
+"""Health: does the platform itself work?"""
+
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from stacks.constructs.grants import allow_bucket, allow_bus, allow_stream, allow_table
+from stacks.constructs.layers import Layers
+from stacks.constructs.ops_function import OpsFunction
+from stacks.constructs.schedule import Schedule
+from stacks.constructs.webhook import Webhook
+from stacks.state_stack import StateStack
+
+
+class HealthStack(Stack):
+    """Health: look at every dependency in the background, and answer at once from what was seen."""
+
+    def __init__(self, scope: Construct, id_: str, *, state: StateStack, **kwargs: Any) -> None:
+        super().__init__(scope, id_, **kwargs)
+        layers = Layers(self, "Layers", target=state.deployment.target)
+        self._probe(layers, state)
+        self._check(layers, state)
+
+    def _probe(self, layers: Layers, state: StateStack) -> None:
+        probe = OpsFunction(
+            self,
+            "Probe",
+            name="health_probe",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "KPI_TABLE": state.kpi.table_name,
+                "ACCESS_TABLE": state.access.table_name,
+                "HEALTH_TABLE": state.health.table_name,
+                "STREAM_NAME": state.stream.stream_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
+            },
+            timeout_s=50,
+        )
+        probe.started_asynchronously()
+        Schedule(
+            self,
+            "ProbeSchedule",
+            function=probe,
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            description="Every minute: look at every dependency",
+            silent_after=Duration.minutes(10),
+        )
+        for table in (state.telemetry, state.kpi, state.access):
+            allow_table(probe, table, "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query")
+        actions = ("dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
+        allow_table(probe, state.health, *actions)
+        allow_stream(probe, state.stream, "kinesis:DescribeStreamSummary")
+        allow_bucket(probe, state.segments, "s3:ListBucket")
+        allow_bucket(probe, state.quarantine, "s3:ListBucket")
+        allow_bus(probe, state.bus, "events:DescribeEventBus")
+
+    def _check(self, layers: Layers, state: StateStack) -> None:
+        check = OpsFunction(
+            self,
+            "Check",
+            name="health_check",
+            layers=layers,
+            state=state,
+            environment={"HEALTH_TABLE": state.health.table_name},
+        )
+        Webhook(
+            self,
+            "CheckApi",
+            function=check,
+            api=state.api,
+            routes=["GET /health/live", "GET /health/ready"],
+            open_because="Load balancers and monitors ask without a key; the answer names no data.",
+        )
+        allow_table(check, state.health, "dynamodb:GetItem")

@@ -1,0 +1,101 @@
+"""Telemetry: what did our systems emit?"""
+
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from stacks.constructs.grants import allow_bus, allow_objects, allow_stream, allow_table
+from stacks.constructs.layers import Layers
+from stacks.constructs.ops_function import OpsFunction
+from stacks.constructs.schedule import Schedule
+from stacks.constructs.webhook import Webhook
+from stacks.state_stack import StateStack
+
+SIGNALS = ("traces", "metrics", "logs")
+
+
+class TelemetryStack(Stack):
+    """Telemetry: receive it over HTTP, write it from the stream to the log, fold the log into hourly blocks."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, state: StateStack, batch_size: int = 500, window_s: int = 1, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        layers = Layers(self, "Layers", target=state.deployment.target)
+        self._receive(layers, state)
+        self._ingest(layers, state, batch_size, window_s)
+        self._fold(layers, state)
+
+    def _receive(self, layers: Layers, state: StateStack) -> None:
+        receive = OpsFunction(
+            self,
+            "Receive",
+            name="telemetry_receive",
+            layers=layers,
+            state=state,
+            environment={
+                "STREAM_NAME": state.stream.stream_name,
+                "ACCESS_TABLE": state.access.table_name,
+                "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+            },
+            memory_mb=1024,
+            timeout_s=29,
+        )
+        routes = [f"POST /v1/{signal}" for signal in SIGNALS]
+        Webhook(self, "ReceiveApi", function=receive, api=state.api, routes=routes)
+        allow_stream(receive, state.stream, "kinesis:PutRecords", "kinesis:DescribeStreamSummary")
+        allow_table(receive, state.access, "dynamodb:GetItem")
+        allow_objects(receive, state.quarantine, "s3:PutObject")
+
+    def _ingest(self, layers: Layers, state: StateStack, batch_size: int, window_s: int) -> None:
+        ingest = OpsFunction(
+            self,
+            "Ingest",
+            name="telemetry_ingest",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+                "STREAM_NAME": state.stream.stream_name,
+            },
+            memory_mb=1769,  # one whole virtual CPU
+            timeout_s=120,
+        )
+        ingest.consume(state.stream, batch_size=batch_size, window_s=window_s)
+        actions = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:UpdateItem")
+        allow_table(ingest, state.telemetry, *actions)
+        allow_objects(ingest, state.segments, "s3:PutObject")
+        allow_objects(ingest, state.quarantine, "s3:PutObject")
+
+    def _fold(self, layers: Layers, state: StateStack) -> None:
+        fold = OpsFunction(
+            self,
+            "Fold",
+            name="telemetry_fold",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
+            },
+            memory_mb=1769,
+            timeout_s=300,
+        )
+        fold.started_asynchronously()
+        Schedule(
+            self,
+            "FoldSchedule",
+            function=fold,
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            description="Every minute: fold what was ingested into hourly blocks",
+            silent_after=Duration.minutes(10),
+        )
+        actions = ("dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        allow_table(fold, state.telemetry, *actions)
+        allow_objects(fold, state.segments, "s3:GetObject", "s3:PutObject")
+        allow_bus(fold, state.bus, "events:PutEvents")
