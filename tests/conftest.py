@@ -1,10 +1,13 @@
 """What every test may use: sample events, a Lambda context, and handlers imported as Lambda imports them."""
 
+import base64
 import importlib.util
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
 EVENTS = ROOT / "events"
+NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)  # when sample requests arrive
 
 
 @dataclass
@@ -48,6 +52,56 @@ def event() -> Callable[[str], dict[str, Any]]:
     return load
 
 
+@pytest.fixture(scope="session")
+def http_event() -> Callable[..., dict[str, Any]]:
+    """Return ``http_event("GET", "/v1/kpis", query="service=web", token=...)``: an API Gateway event, payload 2.0."""
+    return make_http_event
+
+
+def make_http_event(
+    method: str,
+    path: str,
+    *,
+    query: str = "",
+    headers: dict[str, str] | None = None,
+    body: bytes | str = b"",
+    token: str = "",
+    now: datetime = NOW,
+) -> dict[str, Any]:
+    """Return the event of one request; a body of bytes is handed on in base64, as the gateway does."""
+    sent = {name.lower(): value for name, value in (headers or {}).items()}
+    if token:
+        sent["authorization"] = f"Bearer {token}"
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": sent,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "a1b2c3d4e5",
+            "domainName": "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": sent.get("user-agent", ""),
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(now.timestamp() * 1_000),
+        },
+        "isBase64Encoded": isinstance(body, bytes),
+    }
+    if body:
+        event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+    return event
+
+
 @pytest.fixture
 def load_handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
     """Return ``load_handler("kpi_query", KPI_TABLE="kpi")``: the function's module, imported afresh.
@@ -62,6 +116,7 @@ def load_handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Modu
         monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Opsloop")
         for variable, value in environment.items():
             monkeypatch.setenv(variable, value)
+        logging.root.manager.loggerDict.pop(function.partition("_")[0], None)  # it holds the last test's stdout
         name = f"{function}_handler"
         spec = importlib.util.spec_from_file_location(name, FUNCTIONS / function / "handler.py")
         assert spec is not None

@@ -1,9 +1,11 @@
 """AWS as moto plays it: the tables, stream, buckets and bus of the state stack, and a catalog layer."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from opsloop.access.model import ApiKey, Scope
+from opsloop.adapters.access_table import AccessTable
+
 REGION = "us-east-1"
+CREATED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 ENVIRONMENT = {
     "TELEMETRY_TABLE": "opsloop-test-telemetry",
     "KPI_TABLE": "opsloop-test-kpi",
@@ -127,6 +133,31 @@ def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path) -> Iterator[Aws]:
         aws.client("kinesis").create_stream(StreamName=ENVIRONMENT["STREAM_NAME"], ShardCount=2)
         aws.client("events").create_event_bus(Name=ENVIRONMENT["BUS_NAME"])
         yield aws
+
+
+@pytest.fixture
+def tokens(aws: Aws) -> dict[str, str]:
+    """Store one key per scope, and a revoked and an expired one; return their tokens by name.
+
+    Sample events carry these tokens: key ids ``aaaaaaaaaaaa`` (admin), ``bbb...`` (read), ``ccc...`` (ingest),
+    ``ddd...`` (revoked ingest), ``eee...`` (expired ingest), each with its letter 64 times as secret.
+    """
+    table = AccessTable(aws.names["ACCESS_TABLE"])
+    wanted = {"admin": "a", "read": "b", "ingest": "c", "revoked": "d", "expired": "e"}
+    for place, (name, letter) in enumerate(wanted.items()):
+        scope = name if name in list(Scope) else "ingest"
+        table.add(
+            ApiKey(
+                key_id=letter * 12,
+                name=f"{name} of the tests",
+                scopes=frozenset({Scope(scope)}),
+                secret_sha256=hashlib.sha256((letter * 64).encode()).hexdigest(),
+                created_at=CREATED_AT + timedelta(minutes=place),
+                expires_at=CREATED_AT + timedelta(hours=1) if name == "expired" else None,
+            )
+        )
+    table.revoke("d" * 12, CREATED_AT + timedelta(hours=2))
+    return {name: f"opsloop_{letter * 12}_{letter * 64}" for name, letter in wanted.items()}
 
 
 def _create_table(dynamodb: Any, name: str, keys: tuple[str, ...]) -> None:

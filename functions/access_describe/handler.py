@@ -1,0 +1,49 @@
+"""HTTP GET /openapi.json, GET / -> the API's description, and where to go from the front door."""
+
+import json
+from dataclasses import dataclass
+
+from aws_lambda_powertools import Logger, Metrics
+
+from opsloop.adapters.catalog_layer import load_openapi
+from opsloop.runtime.http import Api
+from opsloop.runtime.request import Request
+from opsloop.runtime.response import Response, document_response, json_response
+from opsloop.runtime.settings import read_settings
+
+MAX_AGE_S = 300
+LINKS = {
+    "openapi": "/openapi.json",
+    "services": "/v1/services",
+    "kpis": "/v1/kpis",
+    "keys": "/v1/keys",
+    "traces": "/v1/traces",
+    "metrics": "/v1/metrics",
+    "logs": "/v1/logs",
+    "live": "/health/live",
+    "ready": "/health/ready",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    pass
+
+
+settings = read_settings(Settings)
+logger, metrics = Logger(), Metrics()
+api = Api(None, logger, metrics)
+lambda_handler = api.lambda_handler
+
+
+@api.route("GET", "/openapi.json", scope=None)
+def describe(request: Request) -> Response:
+    """Answer the OpenAPI 3.1 document of the whole API."""
+    return document_response(request, load_openapi(), content_type="application/json", max_age_s=MAX_AGE_S)
+
+
+@api.route("GET", "/", scope=None)
+def welcome(_request: Request) -> Response:
+    """Answer name, version and links."""
+    about = json.loads(load_openapi())["info"]
+    return json_response({"name": about["title"], "version": about["version"], "links": LINKS})

@@ -1,0 +1,38 @@
+"""Who calls? One lookup per key and minute; the answer is kept in the warm environment."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from opsloop.access.authorize import authenticate, parse_authorization
+from opsloop.access.model import ApiKey
+
+FOUND_TTL = timedelta(seconds=60)  # a revoked key works this long in warm environments
+MISSED_TTL = timedelta(seconds=5)  # a new key is refused this long where it was tried too early
+MAX_KEPT = 1_000  # of each; a flood of made-up ids cannot push known keys out, nor grow without end
+
+_Kept = dict[str, tuple[ApiKey | None, datetime]]
+
+
+class Authenticator:
+    """Finds keys by ``find(key_id)`` and checks secrets against them."""
+
+    def __init__(self, find: Callable[[str], ApiKey | None]) -> None:
+        self._find = find
+        self._found: _Kept = {}
+        self._missed: _Kept = {}
+
+    def authenticate(self, header: str, now: datetime) -> ApiKey:
+        """Return the valid key of an ``Authorization`` header; raise ``UnauthenticatedError`` for any other."""
+        key_id, secret = parse_authorization(header)
+        return authenticate(self._lookup(key_id, now), secret, now)
+
+    def _lookup(self, key_id: str, now: datetime) -> ApiKey | None:
+        for kept in (self._found, self._missed):
+            if key_id in kept and kept[key_id][1] > now:
+                return kept[key_id][0]
+        key = self._find(key_id)
+        kept, ttl = (self._found, FOUND_TTL) if key else (self._missed, MISSED_TTL)
+        if len(kept) >= MAX_KEPT:
+            kept.clear()
+        kept[key_id] = (key, now + ttl)
+        return key

@@ -1,0 +1,42 @@
+"""The API's description and its front door, open to everybody."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def handler(aws, load_handler):
+    return load_handler("access_describe")
+
+
+def test_the_description_is_the_compiled_document(handler, event, context, catalog_layer):
+    answer = handler.lambda_handler(event("access_describe/openapi"), context)
+    assert answer["statusCode"] == 200
+    assert answer["body"].encode() == (catalog_layer / "openapi.json").read_bytes()
+    assert answer["headers"]["cache-control"] == "public, max-age=300"
+
+
+def test_a_caller_who_has_the_description_already_gets_304_and_no_body(handler, http_event, context):
+    first = handler.lambda_handler(http_event("GET", "/openapi.json"), context)
+    etag = first["headers"]["etag"]
+    again = handler.lambda_handler(http_event("GET", "/openapi.json", headers={"If-None-Match": etag}), context)
+    assert (again["statusCode"], again["body"], again["headers"]["etag"]) == (304, "", etag)
+    other = handler.lambda_handler(http_event("GET", "/openapi.json", headers={"If-None-Match": '"old"'}), context)
+    assert other["statusCode"] == 200
+
+
+def test_the_front_door_leads_to_the_description(handler, event, context):
+    answer = handler.lambda_handler(event("access_describe/front_door"), context)
+    document = json.loads(answer["body"])
+    assert document["name"] == "opsloop"
+    assert document["links"]["openapi"] == "/openapi.json"
+
+
+def test_unknown_paths_are_404_and_head_answers_like_get_without_a_body(handler, http_event, context):
+    missing = handler.lambda_handler(http_event("GET", "/v2/nothing"), context)
+    assert missing["statusCode"] == 404
+    assert json.loads(missing["body"])["detail"] == "there is nothing at /v2/nothing"
+    head = handler.lambda_handler(http_event("HEAD", "/openapi.json"), context)
+    assert (head["statusCode"], head["body"]) == (200, "")
+    assert head["headers"]["etag"]
