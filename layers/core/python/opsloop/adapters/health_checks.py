@@ -52,7 +52,8 @@ def _check(component: str, ask: Callable[[], str]) -> Check:
     try:
         status = ask()
     except ClientError as error:
-        return Check(component, Status.FAIL, output=f"answered {error.response.get('Error', {}).get('Code', 'an error')}")
+        code = error.response.get("Error", {}).get("Code", "an error")
+        return Check(component, Status.FAIL, output=f"answered {code}")
     except BotoCoreError as error:
         return Check(component, Status.FAIL, output=f"no answer: {type(error).__name__}")
     if status == "ACTIVE":

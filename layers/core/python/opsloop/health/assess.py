@@ -79,7 +79,7 @@ def _silence(probe: Probe | None, now: datetime) -> Check:
         return Check("health_probe:age", Status.FAIL, output="the probe has never run, or its result cannot be read")
     age_s = max(0.0, (now - probe.time).total_seconds())
     if age_s > PROBE_SILENT_AFTER_S:
-        return Check("health_probe:age", Status.FAIL, age_s, "s", f"the probe is silent since {format_time(probe.time)}")
+        return Check("health_probe:age", Status.FAIL, age_s, "s", f"silent since {format_time(probe.time)}")
     return Check("health_probe:age", Status.PASS, age_s, "s")
 
 

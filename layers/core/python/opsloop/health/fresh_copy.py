@@ -11,9 +11,10 @@ T = TypeVar("T")
 class FreshCopy(Generic[T]):
     """The last value that ``load`` returned.
 
-    ``read`` waits for ``load`` only if there is no copy or it is older than ``validity_s``. ``refresh`` starts a load in
-    the background when the copy is older than ``refresh_after_s``; in Lambda that thread goes on with the next
-    invocation if the environment is frozen before it is done. ``on_error`` hears why a load failed; the old copy stays.
+    ``read`` waits for ``load`` only if there is no copy or it is older than ``validity_s``. ``refresh`` starts a load
+    in the background when the copy is older than ``refresh_after_s``; in Lambda that thread goes on with the next
+    invocation if the environment is frozen before it is done. ``on_error`` hears why a load failed; the old copy
+    stays.
     """
 
     def __init__(
