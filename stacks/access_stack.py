@@ -6,7 +6,7 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from stacks.constructs.grants import allow_table
-from stacks.constructs.layers import Layers
+from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.webhook import Webhook
 from stacks.state_stack import StateStack
@@ -29,7 +29,8 @@ class AccessStack(Stack):
         )
         routes = ["GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}"]
         Webhook(self, "KeysApi", function=keys, api=state.api, routes=routes)
-        allow_table(keys, state.access, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Scan")
+        reads = ("dynamodb:GetItem", "dynamodb:Scan", "dynamodb:ConditionCheckItem")
+        allow_table(keys, state.access, *reads, "dynamodb:PutItem", "dynamodb:UpdateItem")
 
         describe = OpsFunction(self, "Describe", name="access_describe", layers=layers, state=state, memory_mb=256)
         Webhook(

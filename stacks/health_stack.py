@@ -7,7 +7,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from stacks.constructs.grants import allow_bucket, allow_bus, allow_stream, allow_table
-from stacks.constructs.layers import Layers
+from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
 from stacks.constructs.webhook import Webhook

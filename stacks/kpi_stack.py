@@ -8,7 +8,7 @@ from constructs import Construct
 
 from stacks.constructs.event_rule import EventRule
 from stacks.constructs.grants import allow_bus, allow_objects, allow_table
-from stacks.constructs.layers import Layers
+from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
 from stacks.constructs.webhook import Webhook
@@ -59,8 +59,8 @@ class KpiStack(Stack):
         EventRule(self, "LateData", function=rollup, bus=state.bus, types=["telemetry.late_data_folded"])
         allow_table(rollup, state.telemetry, "dynamodb:Query", "dynamodb:GetItem")
         allow_objects(rollup, state.segments, "s3:GetObject")
-        actions = ("dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
-        allow_table(rollup, state.kpi, *actions)
+        reads = ("dynamodb:Query", "dynamodb:GetItem", "dynamodb:BatchGetItem")
+        allow_table(rollup, state.kpi, *reads, "dynamodb:PutItem", "dynamodb:UpdateItem")
         allow_bus(rollup, state.bus, "events:PutEvents")
 
     def _query(self, layers: Layers, state: StateStack) -> None:

@@ -54,9 +54,9 @@ class StateStack(Stack):
         self.deployment = deployment
         self._is_protected = is_protected
         self.key = self._key()
-        self.telemetry = self._table("Telemetry", is_sorted=True)
-        self.kpi = self._table("Kpi", is_sorted=True)
-        self.access = self._table("Access")
+        self.telemetry = self._table("Telemetry", sorted_by="sk", expires=True)
+        self.kpi = self._table("Kpi", sorted_by="sk", expires=True)
+        self.access = self._table("Access", key="key_id")  # an expired key stays listed
         self.health = self._table("Health")
         self.access_logs = self._access_log_bucket()
         self.segments = self._bucket("Segments", expires_after_days=SEGMENT_DAYS)
@@ -103,15 +103,15 @@ class StateStack(Stack):
             )
         return key
 
-    def _table(self, id_: str, *, is_sorted: bool = False) -> dynamodb.Table:
-        """Return a table keyed by ``pk``, and by ``sk`` too if it is sorted, whose items end at ``expires_at``."""
+    def _table(self, id_: str, *, key: str = "pk", sorted_by: str = "", expires: bool = False) -> dynamodb.Table:
+        """Return a table of items found by ``key``; where items expire, ``expires_at`` says when (epoch seconds)."""
         text = dynamodb.AttributeType.STRING
         return dynamodb.Table(
             self,
             id_,
-            partition_key=dynamodb.Attribute(name="pk", type=text),
-            sort_key=dynamodb.Attribute(name="sk", type=text) if is_sorted else None,
-            time_to_live_attribute="expires_at",
+            partition_key=dynamodb.Attribute(name=key, type=text),
+            sort_key=dynamodb.Attribute(name=sorted_by, type=text) if sorted_by else None,
+            time_to_live_attribute="expires_at" if expires else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

@@ -16,7 +16,7 @@ from constructs import Construct
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.deployment import Shared
-from stacks.constructs.layers import Layers, architecture_of, runtime_of
+from stacks.constructs.layer_versions import Layers, architecture_of, runtime_of
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 NAMESPACE = {"POWERTOOLS_METRICS_NAMESPACE": "Opsloop"}
