@@ -109,8 +109,6 @@ def service_name(resource: Any) -> str:
 @contextmanager
 def serving(door: FrontDoor) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, answer = door.take(self.path, self.headers, body)
