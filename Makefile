@@ -1,0 +1,61 @@
+# The commands of opsloop. `make` lists them. Needs Python 3.11 to 3.14 with venv and pip; everything else is installed.
+PYTHON ?= python3
+STAGE ?= dev
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop clean logs test test-fast lint format docs synth diff deploy bench lock pr
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv from requirements.txt (the others do it by themselves)
+	@$(PYTHON) local/bootstrap.py
+
+run: setup ## local cloud, deployment, demo, first KPIs compared with what was sent
+	@$(BIN)/python -m local.run
+
+stop: setup ## end exactly what `make run` started; the state stays
+	@$(BIN)/python -m local.stop
+
+logs: setup ## follow the processes and the functions (Ctrl-C leaves them running)
+	@$(BIN)/python -m local.logs
+
+clean: ## stop, then remove the state and everything that was installed or built
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stop; fi
+	rm -rf .local .venv .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+test: lint ## lint, types, unit, integration and end-to-end tests
+	@$(BIN)/python -m pytest
+
+test-fast: lint ## the same without the end-to-end tests
+	@$(BIN)/python -m pytest -m "not e2e"
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## let ruff format and correct what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: setup ## write the generated pages anew
+	@$(BIN)/python -m local.generate_docs
+
+synth: setup ## write the templates of STAGE to cdk.out
+	@$(BIN)/python -m local.cdk synth --quiet -c stage=$(STAGE) $(ARGS)
+
+diff: setup ## compare the deployed stacks of STAGE with the sources (AWS)
+	@$(BIN)/python -m local.cdk diff -c stage=$(STAGE) $(ARGS)
+
+deploy: setup ## deploy STAGE to AWS; account and region from the environment
+	@$(BIN)/python -m local.cdk deploy --all -c stage=$(STAGE) $(ARGS)
+
+bench: setup ## measure (see bench/)
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: setup ## pin requirements anew, with hashes
+	@$(BIN)/python -m local.lock
+
+pr: test ## what CI runs

@@ -1,0 +1,110 @@
+"""`make run`: bring the local cloud up, deploy, start the demo, and show that the counts agree.
+
+`python -m local.run [--state-dir DIR] [--no-demo]`; every step is skipped when its result is already there.
+"""
+
+import argparse
+import fcntl
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local.console import StepFailedError, console
+from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
+from local.steps import cloud, compare, deploy, keys, report, tools
+
+OUTPUT_NAMES = {
+    "stream_name": "StreamName",
+    "telemetry_table": "TelemetryTable",
+    "kpi_table": "KpiTable",
+    "access_table": "AccessTable",
+    "health_table": "HealthTable",
+    "segment_bucket": "SegmentBucket",
+    "quarantine_bucket": "QuarantineBucket",
+    "bus_name": "BusName",
+}
+FUNCTION_SUFFIX = "Function"
+
+
+def describe(state: StateDir, tokens: dict[str, str]) -> dict[str, Any]:
+    """Return the content of `stack.json`: everything a script needs, so that it need not parse text."""
+    ports, outputs = remembered_ports(state), deploy.outputs(state)
+    functions = {
+        snake_case(name.removesuffix(FUNCTION_SUFFIX)): value
+        for name, value in sorted(outputs.items())
+        if name.endswith(FUNCTION_SUFFIX)
+    }
+    names = {name: outputs[output] for name, output in OUTPUT_NAMES.items()}
+    addresses = {"api_url": ports.door_url, "aws_endpoint_url": ports.aws_url, "region": REGION}
+    return {**addresses, **tokens, **names, "api_id": outputs["ApiId"], "functions": functions}
+
+
+def snake_case(camel: str) -> str:
+    """Return ``TelemetryFold`` as ``telemetry_fold``."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in camel).lstrip("_")
+
+
+def up(state: StateDir) -> dict[str, Any]:
+    """Bring the cloud up with everything deployed, without the demo; return the content of `stack.json`."""
+    demo_stays = "demo" in state.read("wanted").get("services", []) and cloud.is_supervised(state)
+    tools.ensure_cloud_environment(state)
+    tools.ensure_cdk(state)
+    cloud.ensure_running(state, "cloud", "pump", *(["demo"] if demo_stays else []))
+    deploy.ensure_deployed(state)
+    stack = describe(state, keys.ensure_keys(state))
+    state.write("stack", stack)
+    return stack
+
+
+@contextmanager
+def alone(state: StateDir) -> Iterator[None]:
+    """Keep a second run of the same state directory out."""
+    state.root.mkdir(parents=True, exist_ok=True)
+    with (state.root / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StepFailedError(
+                f"another run works in {state.root}", advice="wait for it to end, then run this again"
+            ) from error
+        yield
+
+
+def run(state: StateDir, *, with_demo: bool) -> int:
+    """Do it all; return the exit status."""
+    started = time.monotonic()
+    with alone(state):
+        stack = up(state)
+        is_equal = True
+        if with_demo:
+            state.remove("demo") if not cloud.is_supervised(state) else None
+            cloud.want(state, "cloud", "pump", "demo")
+            comparison = compare.wait_for_comparison(state)
+            is_equal = comparison.is_equal
+            report.show_comparison(comparison)
+        report.show_addresses(stack, str(state.root))
+    console.print(f"Up in {time.monotonic() - started:.0f} s. `make logs` follows it, `make stop` ends it.")
+    return 0 if is_equal else 1
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--state-dir", type=Path, default=TOOLS, help="where this local cloud lives (%(default)s)")
+    parser.add_argument("--no-demo", action="store_true", help="deploy only: no demo, no comparison")
+    options = parser.parse_args()
+    try:
+        sys.exit(run(StateDir(options.state_dir.resolve()), with_demo=not options.no_demo))
+    except StepFailedError as failure:
+        failure.show()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print(f"Interrupted. What already runs on {LOOPBACK} goes on; `make stop` ends it.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The processes of a local cloud: what is started, with which environment."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.state import REGION, ROOT, TOOLS, VENV, StateDir, remembered_ports
+
+ORDER = ("cloud", "pump", "demo")  # started in this order, ended in reverse
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process that the supervisor keeps running."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    prepare: Callable[[], None] = lambda: None
+
+
+def base_environment(state: StateDir) -> dict[str, str]:
+    """Return an environment in which nothing of the user's is visible: no profile, proxy, PYTHONPATH, pip setting."""
+    home = state.root / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    return {"PATH": f"{VENV / 'bin'}:/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "PYTHONUNBUFFERED": "1"}
+
+
+def client_environment(state: StateDir) -> dict[str, str]:
+    """Return the environment of a process that talks to the local cloud by AWS clients."""
+    endpoint = {"AWS_ENDPOINT_URL": remembered_ports(state).aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
+    return base_environment(state) | CREDENTIALS | endpoint
+
+
+def cloud(state: StateDir) -> Service:
+    """Return the emulator: AWS endpoint and front door."""
+    ports = remembered_ports(state)
+    scratch = state.cloud / "tmp"
+    environment = base_environment(state) | {
+        "GATEWAY_PORT": str(ports.aws),
+        "BIND_HOST": "127.0.0.1",
+        "AUTH": "true",  # each function runs under its own role, so a missing grant fails here too
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(state.cloud / "shared"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(state.cloud / "s3"),
+        "TMPDIR": str(scratch),  # pid file and unpacked functions: not shared with another checkout
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "MINISTACK_REGION": REGION,
+        **CREDENTIALS,
+    }
+
+    def forget_unpacked_functions() -> None:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        (state.cloud / "shared").mkdir(parents=True, exist_ok=True)
+
+    python = TOOLS / "venv-cloud" / "bin" / "python"
+    command = [str(python), "-m", "local.cloud", str(state.cloud), str(ports.aws), str(ports.door)]
+    return Service("cloud", command, environment, forget_unpacked_functions)
+
+
+def pump(state: StateDir) -> Service:
+    """Return the reader of streams that invokes the functions mapped to them."""
+    return Service("pump", [str(VENV / "bin" / "python"), "-m", "local.pump"], client_environment(state))
+
+
+def demo(state: StateDir) -> Service:
+    """Return the demonstration shop with its load generator."""
+    command = [str(VENV / "bin" / "python"), "-m", "local.demo", "--state-dir", str(state.root)]
+    return Service("demo", command, client_environment(state))
+
+
+BUILDERS: dict[str, Callable[[StateDir], Service]] = {"cloud": cloud, "pump": pump, "demo": demo}
+
+
+def working_directory() -> Path:
+    """Return where services start, so that `-m local...` finds us without PYTHONPATH, which functions would inherit."""
+    return ROOT
