@@ -160,7 +160,8 @@ def test_a_missing_table_is_answered_503_with_retry_after(aws, tokens, load_hand
         AccessTable("not-there").list()
 
 
-def test_neither_the_log_nor_an_answer_ever_shows_a_token(capsys, handler, event, context):
+def test_neither_the_log_nor_an_answer_ever_shows_a_token(aws, tokens, load_handler, event, context, capsys):
+    handler = load_handler("access_keys")  # here, so that its logger writes to this test's stdout
     handler.lambda_handler(event("access_keys/list"), context)
     line = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if "request answered" in line)
     assert line["status"] == 200
