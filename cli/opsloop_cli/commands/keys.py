@@ -47,6 +47,7 @@ def create(
         opsloop keys create first-admin --scope admin --bootstrap --table opsloop-prod-access
     """
     session = session_of(context)
+    from opsloop.clock import format_time
     from opsloop_cli.moment import read_moment
 
     expires_at = read_moment(expires, now=session.now, name="--expires") if expires else None
@@ -58,12 +59,12 @@ def create(
     else:
         document: dict[str, Any] = {"name": name, "scopes": names}
         if expires_at:
-            document["expires_at"] = expires_at.isoformat()
+            document["expires_at"] = format_time(expires_at)
         made = session.client().call("POST", "/v1/keys", scope="admin", document=document)
     if as_json:
         show_json(made)
     else:
-        typer.echo(made["key"])
+        typer.echo(made["token"])
         say(f"created key {made['key_id']} for {name} with {', '.join(names)}: keep it now, it is not shown again")
 
 
@@ -79,7 +80,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     if as_json:
         show_json({"keys": found})
     else:
-        columns = ["key id", "name", "scopes", "created", "expires", "revoked"]
+        columns = ["key id", "name", "scopes", "state", "created", "expires", "revoked"]
         show_table(columns, [_row(key) for key in found])
 
 
@@ -111,6 +112,7 @@ def _row(key: dict[str, Any]) -> list[str]:
         str(key["key_id"]),
         str(key["name"]),
         ", ".join(key["scopes"]),
+        str(key["state"]),
         *(str(key.get(name) or "") for name in ("created_at", "expires_at", "revoked_at")),
     ]
 
@@ -133,7 +135,7 @@ def _write_first_key(table: str, name: str, scopes: list[str], expires_at: datet
         "name": key.name,
         "scopes": scopes,
         "created_at": format_time(key.created_at),
-        "key": token,
+        "token": token,
     }
 
 

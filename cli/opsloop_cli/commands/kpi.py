@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from opsloop_cli.context import JsonOption, session_of
-from opsloop_cli.output import UNKNOWN, number, percent, say, show_json, show_table
+from opsloop_cli.output import number, percent, say, show_json, show_table
 
 
 class Resolution(StrEnum):
@@ -49,12 +49,13 @@ def kpi(
         opsloop kpi orders --kpi p95_ms --from 2026-11-01 --resolution day --json
     """
     session = session_of(context)
+    from opsloop.clock import format_time
     from opsloop_cli.moment import read_moment
 
     query = {"service": service, "resolution": resolution.value}
     for option, text in (("from", start or DEFAULT_FROM[resolution]), ("to", end)):
         moment = read_moment(text, now=session.now, name=f"--{option}")
-        query[option] = moment.isoformat().replace("+00:00", "Z")
+        query[option] = format_time(moment)
     if operation is not None:
         query["operation"] = operation
     if name is not None:
@@ -90,8 +91,6 @@ def _label(row: dict[str, Any], name: str) -> str:
 
 def _cell(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    if value is None:
-        return UNKNOWN
     if name.endswith("_ratio"):
         return percent(value)
     return number(value, digits=1 if isinstance(value, float) else 0)

@@ -33,7 +33,7 @@ def test_the_bootstrapped_key_is_the_one_in_the_table(run: Run):
     result = run("keys", "create", "first", "--scope", "admin", "--bootstrap", "--table", TABLE, "--json")
     assert result.exit_code == 0, result.stderr
     made = json.loads(result.stdout)
-    key_id, secret = parse_authorization(f"Bearer {made['key']}")
+    key_id, secret = parse_authorization(f"Bearer {made['token']}")
     stored = AccessTable(TABLE).find(key_id)
     assert stored is not None
     assert key_id == made["key_id"]

@@ -197,7 +197,7 @@ def test_send_tells_the_signal_by_name_where_content_does_not(local: Run, api: F
 
 
 def test_a_new_key_is_alone_on_stdout(local: Run, api: FakeApi):
-    api.will("POST /v1/keys", {"key_id": "5f1c08d9a2b4", "key": "opsloop_5f1c08d9a2b4_secret"}, status=201)
+    api.will("POST /v1/keys", {"key_id": "5f1c08d9a2b4", "token": "opsloop_5f1c08d9a2b4_secret"}, status=201)
     result = local("keys", "create", "collector", "--scope", "ingest", "--scope", "read", "--expires", "2027-01-01")
     assert result.stdout == "opsloop_5f1c08d9a2b4_secret\n"
     assert "secret" not in result.stderr
@@ -205,16 +205,22 @@ def test_a_new_key_is_alone_on_stdout(local: Run, api: FakeApi):
     assert json.loads(api.asked[0].body) == {
         "name": "collector",
         "scopes": ["ingest", "read"],
-        "expires_at": "2027-01-01T00:00:00+00:00",
+        "expires_at": "2027-01-01T00:00:00Z",
     }
 
 
 def test_keys_are_listed_and_revoked_by_id(local: Run, api: FakeApi):
-    key = {"key_id": "5f1c08d9a2b4", "name": "collector", "scopes": ["ingest"], "created_at": "2026-11-21T08:00:00Z"}
+    key = {
+        "key_id": "5f1c08d9a2b4",
+        "name": "collector",
+        "scopes": ["ingest"],
+        "state": "valid",
+        "created_at": "2026-11-21T08:00:00Z",
+    }
     api.will("GET /v1/keys", {"keys": [key]})
     api.will("DELETE /v1/keys/5f1c08d9a2b4", status=204, body=b"")
     assert local("keys", "list").stdout.splitlines()[2].split() == [
-        "5f1c08d9a2b4", "collector", "ingest", "2026-11-21T08:00:00Z",
+        "5f1c08d9a2b4", "collector", "ingest", "valid", "2026-11-21T08:00:00Z",
     ]  # fmt: skip
     assert local("keys", "revoke", "5f1c08d9a2b4").stdout == "revoked key 5f1c08d9a2b4\n"
     assert local("keys", "revoke", "opsloop_5f1c08d9a2b4_secret").exit_code == 2
