@@ -1,0 +1,19 @@
+"""docs/cli.md tells of every command and every exit code."""
+
+from pathlib import Path
+
+import pytest
+
+from opsloop_cli.failure import ExitCode
+
+PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["status", "services", "kpi", "send", "keys create", "keys list", "keys revoke"])
+def test_the_page_has_each_command(command: str):
+    assert f"| `opsloop {command}" in PAGE
+
+
+@pytest.mark.parametrize("code", list(ExitCode))
+def test_the_page_has_each_exit_code(code: ExitCode):
+    assert f"\n| {int(code)} | " in PAGE
