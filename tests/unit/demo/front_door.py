@@ -28,10 +28,11 @@ class FrontDoor:
         self.failures: list[int] = []
         self.lost_answers = 0  # so many next bodies are taken, but the answer is a 500
         self.rejected_spans = 0
-        self._lock = threading.Lock()
+        self.arrival = threading.Condition()
 
     def take(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
-        with self._lock:
+        with self.arrival:
+            self.arrival.notify_all()
             self.keys.add(headers.get("Authorization", ""))
             encoding = headers.get("Content-Encoding", "identity")
             if self.failures:
