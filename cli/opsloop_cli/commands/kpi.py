@@ -18,16 +18,20 @@ class Resolution(StrEnum):
 
 
 DEFAULT_FROM = {Resolution.minute: "-1h", Resolution.hour: "-1d", Resolution.day: "-30d"}
-IDENTITY = ("service", "operation", "kind", "resolution", "start", "complete", "state", "sources", "version", "hash")
-COLUMNS = ("requests", "errors", "error_ratio", "p50_ms", "p95_ms", "p99_ms", "peak_per_minute", "availability_ratio")
+LABELS = ("operation", "kind", "attributes")
+KPIS = ("requests", "errors", "error_ratio", "p50_ms", "p95_ms", "p99_ms", "peak_per_minute", "availability_ratio")
+MEASURES = ("count", "sum", "mean", "minimum", "p50", "p95", "p99", "maximum")
 
 
 def kpi(
     context: typer.Context,
     service: Annotated[str, typer.Argument(help="The service's name, as in opsloop services.")],
-    operation: Annotated[str | None, typer.Option(help="One operation; without it, the whole service.")] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="One operation, or * for each; without it, the whole service.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="request (default), client, producer, internal, or *.")] = None,
     name: Annotated[
-        str | None, typer.Option("--kpi", help="One KPI such as requests or p95_ms, or metric:<name>.")
+        str | None, typer.Option("--kpi", help="Such as p95_ms or requests,errors; or metric:<name>.")
     ] = None,
     start: Annotated[str | None, typer.Option("--from", help="Such as -2h, now, 2026-11-21, or ISO 8601.")] = None,
     end: Annotated[str, typer.Option("--to", help="Not included; as --from.")] = "now",
@@ -56,41 +60,42 @@ def kpi(
     for option, text in (("from", start or DEFAULT_FROM[resolution]), ("to", end)):
         moment = read_moment(text, now=session.now, name=f"--{option}")
         query[option] = format_time(moment)
-    if operation is not None:
-        query["operation"] = operation
-    if name is not None:
-        query["kpi"] = name
+    query |= {key: text for key, text in (("operation", operation), ("kind", kind), ("kpi", name)) if text is not None}
     rows = session.client().all_pages("/v1/kpis", "rows", scope="read", query=query)
     if as_json:
         show_json({"rows": rows})
     elif not rows:
         say("no rows in that time")
     else:
-        _show(rows)
+        _show(rows, _wanted(rows, name or ""))
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
-    columns = ["start"]
-    columns += [name for name in ("operation", "metric", "kind") if len({row.get(name) for row in rows}) > 1]
-    values = [name for name in COLUMNS if name in rows[0]]
-    if not values:
-        values = [name for name, value in rows[0].items() if name not in IDENTITY and isinstance(value, (int, float))]
-    shown = [[*(_label(row, name) for name in columns), *(_cell(row, name) for name in values)] for row in rows]
-    show_table(
-        [*columns, *(name.replace("_", " ") for name in values)],
-        shown,
-        right=[name.replace("_", " ") for name in values],
-    )
+def _wanted(rows: list[dict[str, Any]], name: str) -> list[str]:
+    """Return the values to show: those asked for, of a metric those that it has, or the usual ones."""
+    if name.startswith("metric:"):
+        return [measure for measure in MEASURES if any(row.get(measure) is not None for row in rows)]
+    return [wanted for wanted in name.split(",") if wanted] or list(KPIS)
+
+
+def _show(rows: list[dict[str, Any]], values: list[str]) -> None:
+    labels = ["start", *(name for name in LABELS if len({str(row.get(name)) for row in rows}) > 1)]
+    headings = [name.replace("_", " ") for name in values]
+    cells = [
+        [*(_label(row, name) for name in labels), *(_cell(row.get(name), name) for name in values)] for row in rows
+    ]
+    show_table([*labels, *headings], cells, right=headings)
 
 
 def _label(row: dict[str, Any], name: str) -> str:
     if name == "start":
         return f"{row['start']}{'' if row['complete'] else ' *'}"
-    return str(row.get(name) or "")
+    value = row.get(name) or ""
+    return " ".join(f"{key}={text}" for key, text in value.items()) if isinstance(value, dict) else str(value)
 
 
-def _cell(row: dict[str, Any], name: str) -> str:
-    value = row.get(name)
+def _cell(value: Any, name: str) -> str:
     if name.endswith("_ratio"):
         return percent(value)
-    return number(value, digits=1 if isinstance(value, float) else 0)
+    if value is None or isinstance(value, (int, float)):
+        return number(value, digits=1 if isinstance(value, float) else 0)
+    return str(value)

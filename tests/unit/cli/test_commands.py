@@ -94,12 +94,27 @@ def test_all_pages_are_read(local: Run, api: FakeApi):
     assert [asked.query.get("cursor") for asked in api.asked] == [None, "page-2"]
 
 
-def test_kpi_of_a_metric_shows_its_own_columns(local: Run, api: FakeApi):
-    metric = row("2026-11-21T07:00:00Z", metric="queue.length", kind="gauge", unit="1", count=6, mean=2.5)
-    api.will("GET /v1/kpis", {"rows": [metric]})
-    lines = local("kpi", "web", "--kpi", "metric:queue.length").stdout.splitlines()
-    assert lines[0].split() == ["start", "count", "mean"]
-    assert lines[2].split() == ["2026-11-21T07:00:00Z", "6", "2.5"]
+def test_kpi_of_a_metric_shows_what_it_has_and_tells_series_apart(local: Run, api: FakeApi):
+    metric = row("2026-11-21T07:00:00Z", metric="pool", kind="gauge", count=6, mean=2.5, p50=None)
+    rows = [{**metric, "attributes": {"state": state}} for state in ("idle", "used")]
+    api.will("GET /v1/kpis", {"rows": rows})
+    lines = local("kpi", "web", "--kpi", "metric:pool").stdout.splitlines()
+    assert lines[0].split() == ["start", "attributes", "count", "mean"]
+    assert lines[2].split() == ["2026-11-21T07:00:00Z", "state=idle", "6", "2.5"]
+
+
+def test_a_kpi_asked_for_is_shown_although_nothing_is_known_of_it(local: Run, api: FakeApi):
+    api.will("GET /v1/kpis", {"rows": [{**UNKNOWN_ROW, "mean_ms": None}]})
+    lines = local("kpi", "web", "--kpi", "mean_ms,requests").stdout.splitlines()
+    assert lines[0].split() == ["start", "mean", "ms", "requests"]
+    assert lines[2].split() == ["2026-11-21T08:00:00Z", "*", "unknown", "unknown"]
+
+
+def test_each_operation_gets_its_row(local: Run, api: FakeApi):
+    api.will("GET /v1/kpis", {"rows": [{**OK_ROW, "operation": name} for name in ("GET /", "POST /checkout")]})
+    lines = local("kpi", "web", "--operation", "*", "--kind", "request").stdout.splitlines()
+    assert [line.split("  ")[1].strip() for line in lines[2:4]] == ["GET /", "POST /checkout"]
+    assert (api.asked[0].query["operation"], api.asked[0].query["kind"]) == ("*", "request")
 
 
 def test_services_are_listed_silent_ones_too(local: Run, api: FakeApi):
