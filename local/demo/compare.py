@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 
 SETTLING_MINUTES = 2  # batches, ingest and the fold of each minute have run by then
 TIMEOUT_S = 30
+WINDOW_MINUTES = 360  # the most that the API answers for minutes of a metric
 
 Counts = dict[int, tuple[int, int]]  # by minute: count and errors
 Fetch = Callable[[Mapping[str, str]], Any]
@@ -60,7 +62,10 @@ def compare(truth: Mapping[str, Any], fetch: Fetch, *, end_minute: int) -> list[
     first = int(truth["complete_from"])
     lines = []
     for (service, subject), (query, sent) in sorted(_sent(truth, first, end_minute).items()):
-        counted = _counted(fetch, {"service": service, **query}, first, end_minute)
+        counted: Counts = {}
+        for start in range(first, end_minute, WINDOW_MINUTES):
+            end = min(start + WINDOW_MINUTES, end_minute)
+            counted |= _counted(fetch, {"service": service, **query}, start, end)
         differing = tuple(
             minute for minute in range(first, end_minute) if sent.get(minute, (0, 0)) != counted.get(minute, (0, 0))
         )
@@ -79,13 +84,18 @@ def unacknowledged(truth: Mapping[str, Any]) -> dict[tuple[str, str], int]:
 
 
 def fetcher(api_url: str, read_key: str) -> Fetch:
-    """Return a function that asks ``GET /v1/kpis`` of the API at ``api_url``."""
+    """Return a function that asks ``GET /v1/kpis`` of the API at ``api_url``; an unknown service has no rows."""
 
     def fetch(query: Mapping[str, str]) -> Any:
         request = urllib.request.Request(f"{api_url}/v1/kpis?{urllib.parse.urlencode(query)}")
         request.add_header("Authorization", f"Bearer {read_key}")
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return {"rows": [], "next": None}
 
     return fetch
 

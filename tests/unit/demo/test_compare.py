@@ -79,3 +79,14 @@ def test_what_opsloop_counted_and_nobody_sent_is_seen():
 
 def test_what_was_never_acknowledged_is_named():
     assert unacknowledged(TRUTH) == {("web", "traces"): 2}
+
+
+def test_long_times_are_asked_for_in_windows_and_compared_whole():
+    api = FakeApi()
+    lines = compare(TRUTH, api, end_minute=101 + 1000)
+    assert {(query["from"], query["to"]) for query in api.asked} == {
+        ("1970-01-01T01:41:00Z", "1970-01-01T07:41:00Z"),
+        ("1970-01-01T07:41:00Z", "1970-01-01T13:41:00Z"),
+        ("1970-01-01T13:41:00Z", "1970-01-01T18:21:00Z"),
+    }
+    assert next(line for line in lines if line.subject == "GET /").differing == (103,)
