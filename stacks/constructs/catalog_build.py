@@ -54,21 +54,22 @@ def compile_catalog(folder: Path = CATALOG, *, root: Path = ROOT, schema: Path =
 def _explain(source: YamlSource, error: ValidationError) -> Iterator[str]:
     """Say what is wrong, and what would be right, for one finding of the schema."""
     path: Path_ = tuple(error.absolute_path)
+    instance: Any = error.instance
     schema = error.schema if isinstance(error.schema, dict) else {}
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
-        for key in sorted(set(error.instance) - set(known)):
+        for key in sorted(set(instance) - set(known)):
             yield source.fault((*path, str(key)), f"unknown field; {_nearest(str(key), known)}")
     elif error.validator == "required":
-        missing = [key for key in schema["required"] if key not in error.instance]
+        missing = [key for key in schema["required"] if key not in instance]
         yield source.fault(path, f"the field {' and '.join(missing)} is missing")
     elif error.validator == "enum":
-        yield source.fault(path, f"{error.instance!r} is not known; {_nearest(error.instance, schema['enum'])}")
+        yield source.fault(path, f"{instance!r} is not known; {_nearest(instance, schema['enum'])}")
     elif error.validator == "uniqueItems":
-        twice = sorted({str(item) for item in error.instance if error.instance.count(item) > 1})
+        twice = sorted({str(item) for item in instance if instance.count(item) > 1})
         yield source.fault(path, f"{', '.join(twice)} is written twice; name each once")
     else:
-        yield source.fault(path, f"{_shown(error.instance)} is wrong; write {_right(schema)}")
+        yield source.fault(path, f"{_shown(instance)} is wrong; write {_right(schema)}")
 
 
 def _nearest(word: object, known: list[str]) -> str:

@@ -1,0 +1,63 @@
+"""Every alarm tells somebody, says what to do, and the page that it names exists."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.unit.stacks.reading import Template, every, functions
+
+ROOT = Path(__file__).parents[3]
+RUNBOOK = re.compile(r"docs/runbooks/[a-z-]+\.md")
+
+
+def alarms_by_metric(templates: dict[str, Template], metric: str) -> list[dict[str, Any]]:
+    found = [alarm["Properties"] for _, alarm in every(templates, "CloudWatch::Alarm")]
+    return [alarm for alarm in found if alarm["MetricName"] == metric]
+
+
+def runbooks(templates: dict[str, Template]) -> set[str]:
+    return {
+        path
+        for _, alarm in every(templates, "CloudWatch::Alarm")
+        for path in RUNBOOK.findall(alarm["Properties"]["AlarmDescription"])
+    }
+
+
+def test_every_alarm_names_a_runbook_that_exists(prod: dict[str, Template]) -> None:
+    for id_, alarm in every(prod, "CloudWatch::Alarm"):
+        (page,) = RUNBOOK.findall(alarm["Properties"]["AlarmDescription"])
+        assert (ROOT / page).is_file(), f"{id_} names {page}"
+
+
+def test_every_runbook_belongs_to_an_alarm(prod: dict[str, Template]) -> None:
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+    assert pages - {"docs/runbooks/README.md"} == runbooks(prod)
+
+
+def test_every_alarm_tells_the_topic_when_it_starts_and_when_it_ends(prod: dict[str, Template]) -> None:
+    for id_, alarm in every(prod, "CloudWatch::Alarm"):
+        for actions in (alarm["Properties"]["AlarmActions"], alarm["Properties"]["OKActions"]):
+            assert "Alarms04B5A0BF" in str(actions), id_
+
+
+def test_every_function_is_watched_for_errors_and_throttles(prod: dict[str, Template]) -> None:
+    for metric in ("Errors", "Throttles"):
+        watched = {alarm["AlarmDescription"].split()[0] for alarm in alarms_by_metric(prod, metric)}
+        assert watched == set(functions(prod))
+
+
+def test_a_stream_that_is_not_read_raises_an_alarm(prod: dict[str, Template]) -> None:
+    (alarm,) = alarms_by_metric(prod, "IteratorAge")
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (300_000, 3)
+
+
+def test_every_queue_of_failures_is_watched(prod: dict[str, Template]) -> None:
+    watched = alarms_by_metric(prod, "ApproximateNumberOfMessagesVisible")
+    assert len(watched) == len(list(every(prod, "SQS::Queue"))) == 4
+    assert all(alarm["Threshold"] == 0 for alarm in watched)
+
+
+def test_silence_is_a_fault(prod: dict[str, Template]) -> None:
+    silent = alarms_by_metric(prod, "Invocations") + alarms_by_metric(prod, "IncomingRecords")
+    assert len(silent) == 4
+    assert {alarm["TreatMissingData"] for alarm in silent} == {"breaching"}

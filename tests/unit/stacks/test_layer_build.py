@@ -1,0 +1,130 @@
+"""Layers hold what their lists say, are named by their content, and ship bytecode for the version that runs them."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from stacks.constructs import layer_build
+from stacks.constructs.layer_build import (
+    LAYERS,
+    LOCK,
+    RUNNING,
+    THIRD_PARTY,
+    LayerBuildError,
+    Target,
+    build_layer,
+    content_hash,
+    machine_architecture,
+    pinned,
+    requirements_with_hashes,
+)
+from stacks.constructs.layers import BRINGS, LAMBDA_RUNTIME, NEEDS, layer_names
+
+HERE = Target(RUNNING, machine_architecture(), is_this_machine=True)
+OTHER = next(python for python in layer_build.PYTHONS if python != RUNNING)
+UNCHECKED_HASH = b"\x01\x00\x00\x00"  # PEP 552: hash-based, source not checked
+
+
+def listed(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==([^\s\\;]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", THIRD_PARTY)
+def test_a_layer_pins_the_versions_that_developers_use(name: str) -> None:
+    lock = listed(LOCK.read_text())
+    pins = listed((LAYERS / name / "requirements.txt").read_text())
+    assert pins
+    assert pins.items() <= lock.items()
+
+
+def test_the_list_for_an_old_glibc_names_the_same_packages() -> None:
+    usual = pinned("numeric", Target("3.13", "arm64"))
+    old = pinned("numeric", Target("3.11", "arm64"))
+    assert old != usual
+    assert listed(old.read_text()).keys() == listed(usual.read_text()).keys()
+
+
+def test_the_local_cloud_runs_the_usual_list_on_every_version() -> None:
+    assert pinned("numeric", Target("3.11", "arm64", is_this_machine=True)).name == "requirements.txt"
+
+
+def test_every_package_is_installed_by_hash() -> None:
+    lock = "numpy==2.4.6 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\nother==1 \\\n    --hash=sha256:cc\n"
+    text = requirements_with_hashes("# why\nnumpy==2.4.6\n", lock)
+    assert text == "# why\nnumpy==2.4.6 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+
+
+def test_a_version_that_developers_do_not_use_is_refused() -> None:
+    with pytest.raises(LayerBuildError, match=r"numpy==2\.4\.5 is in a layer's list but not in requirements\.txt"):
+        requirements_with_hashes("numpy==2.4.5\n", "numpy==2.4.6 \\\n    --hash=sha256:aa\n")
+
+
+@pytest.mark.parametrize("name", ["core", "catalog"])
+def test_the_same_files_make_the_same_layer(name: str, tmp_path: Path) -> None:
+    first = build_layer(name, HERE, tmp_path / "one")
+    second = build_layer(name, HERE, tmp_path / "two")
+    assert first.name == second.name == f"{name}-{content_hash(name, HERE)}"
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert files
+    for file in files:
+        assert (first / file).read_bytes() == (second / file).read_bytes(), file
+
+
+def test_other_content_or_another_target_makes_another_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "core" / "python" / "opsloop"
+    package.mkdir(parents=True)
+    (package / "one.py").write_text("A = 1\n")
+    monkeypatch.setattr(layer_build, "LAYERS", tmp_path)
+    before = content_hash("core", HERE)
+    assert content_hash("core", Target(OTHER, "arm64")) != before
+    (package / "one.py").write_text("A = 2\n")
+    assert content_hash("core", HERE) != before
+
+
+def test_bytecode_is_not_checked_against_the_source_whose_date_is_lost(tmp_path: Path) -> None:
+    core = build_layer("core", HERE, tmp_path)
+    sources = list(core.rglob("*.py"))
+    assert sources
+    for source in sources:
+        compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert compiled[4:8] == UNCHECKED_HASH, source
+
+
+def test_no_bytecode_is_made_for_another_version_and_this_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    core = build_layer("core", Target(OTHER, "arm64"), tmp_path)
+    assert not list(core.rglob("*.pyc"))
+    assert f"this is Python {RUNNING} and the functions run {OTHER}" in capsys.readouterr().err
+
+
+def test_core_holds_our_package_and_nothing_else(tmp_path: Path) -> None:
+    python = build_layer("core", HERE, tmp_path) / "python"
+    assert [path.name for path in python.iterdir()] == ["opsloop"]
+
+
+@pytest.mark.parametrize("name", THIRD_PARTY)
+def test_a_layer_holds_what_it_may_bring_without_boto3_and_tests(name: str) -> None:
+    python = build_layer(name, HERE) / "python"
+    held = {path.name.partition(".")[0] for path in python.iterdir()}
+    assert BRINGS[name] <= held
+    assert not held & (LAMBDA_RUNTIME - {"jmespath"})
+    assert not [path for path in python.rglob("tests") if ".dist-info" not in path.as_posix()]
+
+
+def test_layers_fit_into_a_function_with_room_to_spare() -> None:
+    size = sum(path.stat().st_size for name in THIRD_PARTY for path in build_layer(name, HERE).rglob("*"))
+    assert size < 150_000_000  # Lambda unpacks at most 262,144,000 bytes
+
+
+@pytest.mark.parametrize(("python", "architecture"), [("3.10", "arm64"), ("3.13", "amd64")])
+def test_what_lambda_does_not_run_is_refused(python: str, architecture: str) -> None:
+    with pytest.raises(LayerBuildError, match="one of"):
+        Target(python, architecture)
+
+
+def test_the_table_gives_a_new_function_the_runtime_layer_alone() -> None:
+    assert "slo_gate" not in NEEDS
+    assert layer_names("slo_gate") == ("core", "catalog", "runtime")

@@ -1,0 +1,157 @@
+"""What must never be replaced, is not; what holds data, is protected."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.stacks.reading import Template, every, resources
+
+# A change here means that CloudFormation replaces the resource, and its data is gone or orphaned.
+FROZEN = {
+    "Access9901B1FF": "AWS::DynamoDB::Table",
+    "Health02A586CD": "AWS::DynamoDB::Table",
+    "KpiAE9C2AE0": "AWS::DynamoDB::Table",
+    "Telemetry1B1C5A07": "AWS::DynamoDB::Table",
+    "Stream790BDEE4": "AWS::Kinesis::Stream",
+    "Segments06F6163E": "AWS::S3::Bucket",
+    "Quarantine23FF09FE": "AWS::S3::Bucket",
+    "AccessLogs8B620ECA": "AWS::S3::Bucket",
+    "BusEA82B648": "AWS::Events::EventBus",
+    "Key961B73FD": "AWS::KMS::Key",
+    "ApiF70053CD": "AWS::ApiGatewayV2::Api",
+    "Alarms04B5A0BF": "AWS::SNS::Topic",
+}
+STATEFUL = set(FROZEN.values())
+OUTPUTS = {
+    "ApiUrl",
+    "ApiId",
+    "StreamName",
+    "TelemetryTable",
+    "KpiTable",
+    "AccessTable",
+    "HealthTable",
+    "SegmentBucket",
+    "QuarantineBucket",
+    "BusName",
+    "AlarmTopic",
+}
+
+
+@pytest.mark.parametrize("stage", ["prod", "local"])
+def test_what_holds_state_keeps_its_logical_id(stage: str, request: pytest.FixtureRequest) -> None:
+    template: Template = request.getfixturevalue(stage)["State"]
+    found = {id_: body["Type"] for id_, body in template["Resources"].items() if body["Type"] in STATEFUL}
+    assert found == FROZEN
+
+
+def test_on_aws_nothing_that_holds_state_is_deleted_with_its_stack(prod: dict[str, Template]) -> None:
+    kept = {"AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "AWS::S3::Bucket", "AWS::KMS::Key"}
+    kept |= {"AWS::Events::EventBus", "AWS::SNS::Topic"}
+    for id_, body in prod["State"]["Resources"].items():
+        if body["Type"] in kept:
+            assert body["DeletionPolicy"] == "Retain", id_
+            assert body["UpdateReplacePolicy"] == "Retain", id_
+
+
+def test_a_local_deployment_can_be_thrown_away(local: dict[str, Template]) -> None:
+    for id_, body in resources(local["State"], "DynamoDB::Table").items():
+        assert body["DeletionPolicy"] == "Delete", id_
+        assert not body["Properties"].get("DeletionProtectionEnabled"), id_
+
+
+def test_every_table_can_be_restored_to_any_second_and_cannot_be_deleted(prod: dict[str, Template]) -> None:
+    for id_, body in resources(prod["State"], "DynamoDB::Table").items():
+        table = body["Properties"]
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, id_
+        assert table["DeletionProtectionEnabled"] is True, id_
+        assert table["BillingMode"] == "PAY_PER_REQUEST", id_
+        assert table["SSESpecification"] == {
+            "KMSMasterKeyId": {"Fn::GetAtt": ["Key961B73FD", "Arn"]},
+            "SSEEnabled": True,
+            "SSEType": "KMS",
+        }, id_
+
+
+def test_items_expire_where_the_adapters_write_expires_at_as_a_number(prod: dict[str, Template]) -> None:
+    expiring = {
+        id_[: -len("00000000")]
+        for id_, body in resources(prod["State"], "DynamoDB::Table").items()
+        if body["Properties"].get("TimeToLiveSpecification") == {"AttributeName": "expires_at", "Enabled": True}
+    }
+    assert expiring == {"Telemetry", "Kpi"}
+
+
+def test_keys_of_tables_are_those_that_the_adapters_use(prod: dict[str, Template]) -> None:
+    keys = {
+        id_[:-8]: [part["AttributeName"] for part in body["Properties"]["KeySchema"]]
+        for id_, body in resources(prod["State"], "DynamoDB::Table").items()
+    }
+    assert keys == {"Telemetry": ["pk", "sk"], "Kpi": ["pk", "sk"], "Access": ["key_id"], "Health": ["pk"]}
+
+
+def test_the_key_rotates(prod: dict[str, Template]) -> None:
+    (key,) = resources(prod["State"], "KMS::Key").values()
+    assert key["Properties"]["EnableKeyRotation"] is True
+
+
+def test_the_stream_is_encrypted_and_keeps_records_longer_than_a_bad_night(prod: dict[str, Template]) -> None:
+    (stream,) = resources(prod["State"], "Kinesis::Stream").values()
+    assert stream["Properties"]["StreamEncryption"]["EncryptionType"] == "KMS"
+    assert stream["Properties"]["RetentionPeriodHours"] >= 48
+    assert stream["Properties"]["StreamModeDetails"] == {"StreamMode": "PROVISIONED"}
+
+
+def test_buckets_are_private_encrypted_logged_and_cleaned(prod: dict[str, Template]) -> None:
+    for id_, body in resources(prod["State"], "S3::Bucket").items():
+        bucket = body["Properties"]
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, id_
+        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        assert rule["Status"] == "Enabled", id_
+        assert rule["ExpirationInDays"] > 0, id_
+        (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        is_log = id_.startswith("AccessLogs")
+        algorithm = encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+        assert algorithm == ("AES256" if is_log else "aws:kms"), id_
+        assert ("LoggingConfiguration" in bucket) is not is_log, id_
+
+
+def test_buckets_refuse_requests_without_tls(prod: dict[str, Template]) -> None:
+    protected = set()
+    for body in resources(prod["State"], "S3::BucketPolicy").values():
+        denials = [one for one in body["Properties"]["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"]
+        assert any(one["Condition"].get("Bool") == {"aws:SecureTransport": "false"} for one in denials)
+        protected.add(body["Properties"]["Bucket"]["Ref"])
+    assert protected == set(resources(prod["State"], "S3::Bucket"))
+
+
+def test_quarantined_input_can_be_brought_back_after_a_mistake(prod: dict[str, Template]) -> None:
+    bucket = prod["State"]["Resources"]["Quarantine23FF09FE"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_segments_outlive_the_blocks_that_name_them(prod: dict[str, Template]) -> None:
+    (rule,) = prod["State"]["Resources"]["Segments06F6163E"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] > 35  # BLOCK_RETENTION_DAYS of telemetry_fold
+
+
+def test_the_api_logs_its_requests_and_has_a_limit(prod: dict[str, Template]) -> None:
+    (stage,) = resources(prod["State"], "ApiGatewayV2::Stage").values()
+    assert stage["Properties"]["StageName"] == "$default"
+    assert "$context.status" in stage["Properties"]["AccessLogSettings"]["Format"]
+    assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] == 1000
+
+
+@pytest.mark.parametrize("stage", ["prod", "local"])
+def test_scripts_find_what_they_need_in_the_outputs(stage: str, request: pytest.FixtureRequest) -> None:
+    outputs: dict[str, Any] = request.getfixturevalue(stage)["State"]["Outputs"]
+    assert {name for name in outputs if not name.startswith("ExportsOutput")} == OUTPUTS
+
+
+def test_state_refers_to_no_other_stack(prod: dict[str, Template]) -> None:
+    assert "Fn::ImportValue" not in str(prod["State"])
+
+
+def test_nothing_but_state_holds_data(prod: dict[str, Template]) -> None:
+    others = {id_: template for id_, template in prod.items() if id_ != "State"}
+    for kind in ("DynamoDB::Table", "S3::Bucket", "Kinesis::Stream", "KMS::Key", "Events::EventBus"):
+        assert list(every(others, kind)) == []
