@@ -14,8 +14,8 @@ setup: ## make .venv from requirements.txt (the others do it by themselves)
 run: setup ## local cloud, deployment, demo, first KPIs compared with what was sent
 	@$(BIN)/python -m local.run
 
-stop: setup ## end exactly what `make run` started; the state stays
-	@$(BIN)/python -m local.stop
+stop: ## end exactly what `make run` started; the state stays
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stop; else echo "Nothing was installed."; fi
 
 logs: setup ## follow the processes and the functions (Ctrl-C leaves them running)
 	@$(BIN)/python -m local.logs

@@ -1,7 +1,8 @@
 """First step of every `make` target, with the standard library alone: `python3 local/bootstrap.py`.
 
-Makes `.venv` from requirements.txt (by hash) with this project in it, unless it is there already. The path of the
-interpreter that runs this is the one that `.venv` uses, and functions run on in the local cloud.
+Makes two environments by hash-pinned lists, unless they are there already: `.venv` for people, tests and the CDK app,
+and `.local/venv-cloud` for the emulator and the functions that it runs. Functions see the packages of the latter, so
+it holds the emulator alone: a package that a layer forgot stays missing, as on AWS.
 """
 
 import hashlib
@@ -11,22 +12,99 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-STAMP = VENV / ".installed"
-LOG = ROOT / ".local" / "logs" / "install.log"
+LOGS = ROOT / ".local" / "logs"
 OLDEST, NEWEST = (3, 11), (3, 14)
 SAY_EVERY_S = 10.0
+STAMP = ".installed"
+# Most packages are never imported by `make run`; the rest compile when they are.
+PIP_OPTIONS = ["--quiet", "--disable-pip-version-check", "--no-compile"]
 
 
-def wanted() -> str:
-    """Return a hash of what decides about the environment."""
-    digest = hashlib.sha256(f"{sys.version} {ROOT}".encode())
-    for name in ("requirements.txt", "pyproject.toml"):
-        digest.update((ROOT / name).read_bytes())
-    return digest.hexdigest()
+class InstallError(Exception):
+    """A command failed; the message says which, where its log is, and what to do."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the list that it is made from."""
+
+    title: str
+    folder: Path
+    requirements: Path
+    log: Path
+    has_project: bool = False
+
+    def mark(self) -> str:
+        """Return a hash of what decides about the content of the environment."""
+        digest = hashlib.sha256(f"{sys.version} {sys.executable} {self.folder}".encode())
+        digest.update(self.requirements.read_bytes())
+        if self.has_project:
+            digest.update((ROOT / "pyproject.toml").read_bytes())
+        return digest.hexdigest()
+
+    def is_ready(self) -> bool:
+        """Return whether the environment was completed from the same list by the same Python."""
+        stamp = self.folder / STAMP
+        return stamp.exists() and stamp.read_text() == self.mark()
+
+    def commands(self) -> list[list[str]]:
+        """Return what makes the environment from nothing."""
+        pip = [str(self.folder / "bin" / "python"), "-m", "pip", "install", *PIP_OPTIONS]
+        made = [
+            [sys.executable, "-m", "venv", str(self.folder)],
+            [*pip, "--require-hashes", "-r", str(self.requirements)],
+        ]
+        return [*made, [*pip, "--no-deps", "-e", str(ROOT)]] if self.has_project else made
+
+    def install(self) -> None:
+        """Make the environment from nothing; raise ``InstallError`` if a command fails."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for command in self.commands():
+            with self.log.open("ab") as output:
+                output.write(f"$ {' '.join(command)}\n".encode())
+                output.flush()
+                done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False)
+            if done.returncode != 0:
+                tail = "\n".join(f"  | {line}" for line in self.log.read_text(errors="replace").splitlines()[-15:])
+                raise InstallError(
+                    f"{tail}\nFailed: {self.title} (exit status {done.returncode})\nLog: {self.log}\n"
+                    "What to do: check that the package index can be reached, then run the same command again"
+                )
+        (self.folder / STAMP).write_text(self.mark())
+
+
+ENVIRONMENTS = (
+    Environment("installing the packages", ROOT / ".venv", ROOT / "requirements.txt", LOGS / "install.log", True),
+    Environment(
+        "installing the emulator",
+        ROOT / ".local" / "venv-cloud",
+        ROOT / "local" / "requirements.txt",
+        LOGS / "install-cloud.log",
+    ),
+)
+
+
+class Installation(threading.Thread):
+    """One environment being made beside the other."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(daemon=True)
+        self.environment = environment
+        self.error: InstallError | None = None
+        self.took_s = 0.0
+
+    def run(self) -> None:
+        """Install, and keep what went wrong."""
+        started = time.monotonic()
+        try:
+            self.environment.install()
+        except InstallError as error:
+            self.error = error
+        self.took_s = time.monotonic() - started
 
 
 def check_python() -> None:
@@ -35,52 +113,37 @@ def check_python() -> None:
     if not OLDEST <= version <= NEWEST:
         sys.exit(
             f"opsloop needs Python 3.11 to 3.14, and `{sys.executable}` is {version[0]}.{version[1]}.\n"
-            "What to do: install one of them and name it: make PYTHON=python3.11 run"
+            "What to do: install one of them and name it, for instance: make PYTHON=python3.11 run"
         )
 
 
-def call(command: list[str], title: str) -> None:
-    """Run ``command``, its output in the log, saying every few seconds how long it has taken."""
-    started, done = time.monotonic(), threading.Event()
-
-    def tick() -> None:
-        while not done.wait(SAY_EVERY_S):
-            print(f"  {title} ... {time.monotonic() - started:.0f} s", flush=True)
-
-    ticker = threading.Thread(target=tick, daemon=True)
-    ticker.start()
-    with LOG.open("ab") as output:
-        status = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
-    done.set()
-    ticker.join()
-    if status != 0:
-        print("\n".join(f"  | {line}" for line in LOG.read_text(errors="replace").splitlines()[-15:]))
-        sys.exit(
-            f"Failed: {title} (exit status {status})\nLog: {LOG}\n"
-            "What to do: check that the package index can be reached, then run the same command again"
-        )
-    print(f"✓ {title} ({time.monotonic() - started:.1f} s)", flush=True)
-
-
-def install() -> None:
-    """Make the environment from nothing."""
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(VENV, ignore_errors=True)
-    python = str(VENV / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    call([sys.executable, "-m", "venv", str(VENV)], "Making .venv")
-    call([*pip, "--require-hashes", "-r", str(ROOT / "requirements.txt")], "Installing the pinned packages")
-    call([*pip, "--no-deps", "-e", str(ROOT)], "Installing opsloop itself")
-    STAMP.write_text(wanted())
+def install(environments: list[Environment]) -> None:
+    """Make ``environments`` side by side, saying how far they are; end if one fails."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    running = [Installation(environment) for environment in environments]
+    for one in running:
+        one.start()
+    said_s = 0.0
+    while running:
+        for one in [one for one in running if not one.is_alive()]:
+            running.remove(one)
+            if one.error:
+                sys.exit(str(one.error))
+            print(f"✓ {one.environment.title.capitalize()} ({one.took_s:.1f} s)", flush=True)
+        time.sleep(0.1)
+        elapsed_s = time.monotonic() - started
+        if running and elapsed_s - said_s >= SAY_EVERY_S:
+            said_s = elapsed_s
+            print(f"  {' and '.join(one.environment.title for one in running)} ... {elapsed_s:.0f} s", flush=True)
 
 
 def main() -> None:
-    """Make sure that `.venv` is there and right."""
+    """Make sure that both environments are there and right."""
     check_python()
     if os.name != "posix":
         sys.exit("opsloop runs on Linux and macOS (on Windows: in WSL).")
-    if not (STAMP.exists() and STAMP.read_text() == wanted()):
-        install()
+    install([environment for environment in ENVIRONMENTS if not environment.is_ready()])
 
 
 if __name__ == "__main__":

@@ -50,7 +50,6 @@ def snake_case(camel: str) -> str:
 def up(state: StateDir) -> dict[str, Any]:
     """Bring the cloud up with everything deployed, without the demo; return the content of `stack.json`."""
     demo_stays = "demo" in state.read("wanted").get("services", []) and cloud.is_supervised(state)
-    tools.ensure_cloud_environment(state)
     tools.ensure_cdk(state)
     cloud.ensure_running(state, "cloud", "pump", *(["demo"] if demo_stays else []))
     deploy.ensure_deployed(state)

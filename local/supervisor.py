@@ -26,7 +26,7 @@ logger = logging.getLogger("opsloop.supervisor")
 POLL_S = 0.1
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 10.0
-STEADY_S = 30.0  # who ran that long starts again at once
+STEADY_S = 3.0  # who ran that long did not fail at its start: it starts again at once
 PATIENCE_S = 20.0
 LOG_LIMIT_BYTES = 50 * 1024 * 1024
 

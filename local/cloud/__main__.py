@@ -1,6 +1,7 @@
 """The cloud process: `python -m local.cloud STATE_DIR AWS_PORT DOOR_PORT`.
 
-It runs in the environment of local/requirements.txt. One event loop serves both ports. SIGTERM and SIGINT make a checkpoint and end it.
+It runs in the environment of local/requirements.txt. One event loop serves both ports. SIGTERM and SIGINT make a
+checkpoint and end it.
 """
 
 import asyncio
