@@ -1,0 +1,43 @@
+"""The bus: EventBridge, on which capabilities tell one another facts."""
+
+import json
+from collections.abc import Sequence
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from opsloop.errors import DependencyUnavailableError
+from opsloop.events import Event
+
+MAX_CALL_ENTRIES = 10
+_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+
+
+class Bus:
+    """Publishes facts in CloudEvents form. What is published twice has the same id twice."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._client = boto3.client("events", config=_PATIENCE)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Publish all ``events``; raise ``DependencyUnavailableError`` unless the bus accepted each."""
+        for first in range(0, len(events), MAX_CALL_ENTRIES):
+            entries = [
+                {
+                    "EventBusName": self._name,
+                    "Source": event.detail()["source"],
+                    "DetailType": event.data.TYPE,
+                    "Time": event.time,
+                    "Detail": json.dumps(event.detail(), ensure_ascii=False),
+                }
+                for event in events[first : first + MAX_CALL_ENTRIES]
+            ]
+            try:
+                answer = self._client.put_events(Entries=entries)
+            except (BotoCoreError, ClientError) as error:
+                raise DependencyUnavailableError(f"bus {self._name} does not answer") from error
+            if answer["FailedEntryCount"]:
+                reasons = {entry.get("ErrorCode", "") for entry in answer["Entries"]} - {""}
+                raise DependencyUnavailableError(f"bus {self._name} refused events: {', '.join(sorted(reasons))}")

@@ -1,0 +1,146 @@
+"""The log side of the telemetry table: write-once items, one chain per shard, and how far each was folded.
+
+The hot path: a plain client, no table mapper, one write per batch. An item's sort key is where the item before it
+ended, so two writers who both continue the log want the same key, and the condition lets one of them win
+(docs/adr/0001-write-once-log.md).
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from opsloop.errors import ConflictError, DependencyUnavailableError
+from opsloop.telemetry.model import LOG_START, BodyStore
+from opsloop.telemetry.segment import Committed, Mark, Segment, decode_body, encode_body
+
+MAX_ITEM_BYTES = 350_000  # of body and fingerprints; DynamoDB's limit is 400 KB for everything
+SHARDS = "shards"
+_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+_MARK = "#to, last_arrival, fingerprints"
+_NAMES = {"#to": "to"}
+
+
+class TelemetryLog:
+    """The logs of all shards."""
+
+    def __init__(self, table_name: str, store: BodyStore) -> None:
+        self._table = table_name
+        self._store = store
+        self._client = boto3.client("dynamodb", config=_PATIENCE)
+
+    def register(self, log: str) -> None:
+        """Enter ``log`` among those to be folded; to be done before its first item. Repeating it changes nothing."""
+        item = {"pk": {"S": SHARDS}, "sk": {"S": log}, "folded_to": {"S": LOG_START}}
+        try:
+            self._call(self._client.put_item, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        except ConflictError:
+            return
+
+    def append(self, log: str, segment: Segment, *, retention_days: int) -> None:
+        """Commit ``segment``: its contents and the new end of the log, in one write.
+
+        Raises ``ConflictError`` if the log does not end at ``segment.start`` any more.
+        """
+        fingerprints = struct.pack(f">{len(segment.fingerprints)}Q", *segment.fingerprints)
+        body = encode_body(segment.cells, segment.shares)
+        item: dict[str, Any] = {
+            "pk": {"S": log},
+            "sk": {"S": segment.start},
+            "to": {"S": segment.end},
+            "records": {"N": str(segment.records)},
+            "items": {"N": str(segment.items)},
+            "quarantined": {"N": str(len(segment.unreadable))},
+            "duplicates": {"N": str(segment.duplicates)},
+            "first_arrival": {"N": repr(segment.first_arrival_s)},
+            "last_arrival": {"N": repr(segment.last_arrival_s)},
+            "fingerprints": {"B": fingerprints},
+            "expires_at": {"N": str(int(segment.last_arrival_s) + retention_days * 86_400)},
+        }
+        if len(segment.cells):
+            item["min_minute"] = {"N": str(segment.cells.minute.min())}
+            item["max_minute"] = {"N": str(segment.cells.minute.max())}
+        if len(body) + len(fingerprints) > MAX_ITEM_BYTES:
+            item["body_key"] = {"S": self._store.put(body)}
+        else:
+            item["body"] = {"B": body}
+        self._call(self._client.put_item, Item=item, ConditionExpression="attribute_not_exists(pk)")
+
+    def tail(self, log: str, since_s: float) -> list[Mark]:
+        """Return the end of ``log``, oldest first: its last item, and those before it back to arrival ``since_s``."""
+        marks: list[Mark] = []
+        for item in self._query(log, "pk = :pk", {}, ScanIndexForward=False, ProjectionExpression=_MARK):
+            marks.append(_mark(item))
+            if marks[-1].last_arrival_s < since_s:
+                break
+        return marks[::-1]
+
+    def marks_after(self, log: str, position: str) -> list[Mark]:
+        """Return the items of ``log`` that follow ``position``, oldest first, without their bodies."""
+        return [_mark(item) for item in self._query(log, *_after(position), ProjectionExpression=_MARK)]
+
+    def read(self, log: str, position: str, limit: int) -> list[Committed]:
+        """Return up to ``limit`` items of ``log`` that follow ``position``, oldest first."""
+        found: list[Committed] = []
+        for item in self._query(log, *_after(position), Limit=limit):
+            body = item["body"]["B"] if "body" in item else self._store.get(item["body_key"]["S"])
+            arrival = float(item["last_arrival"]["N"])
+            found.append(Committed(log, item["sk"]["S"], item["to"]["S"], *decode_body(body), arrival))
+            if len(found) == limit:
+                break
+        return found
+
+    def shards(self) -> dict[str, str]:
+        """Return every log, with the position up to which it was folded."""
+        items = self._query(SHARDS, "pk = :pk", {})
+        return {item["sk"]["S"]: item["folded_to"]["S"] for item in items}
+
+    def advance(self, log: str, expected: str, position: str) -> None:
+        """Note that ``log`` is folded up to ``position``; raise ``ConflictError`` unless it was up to ``expected``."""
+        self._call(
+            self._client.update_item,
+            Key={"pk": {"S": SHARDS}, "sk": {"S": log}},
+            UpdateExpression="SET folded_to = :position",
+            ConditionExpression="folded_to = :expected",
+            ExpressionAttributeValues={":position": {"S": position}, ":expected": {"S": expected}},
+        )
+
+    def _query(self, pk: str, condition: str, values: dict[str, Any], **options: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items, page by page, read consistently."""
+        if _MARK in options.values():
+            options["ExpressionAttributeNames"] = _NAMES
+        while True:
+            page = self._call(
+                self._client.query,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues={":pk": {"S": pk}, **values},
+                ConsistentRead=True,
+                **options,
+            )
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        try:
+            return operation(TableName=self._table, **arguments)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "ClientError")
+            if code == "ConditionalCheckFailedException":
+                raise ConflictError("telemetry table: somebody else was first") from error
+            raise DependencyUnavailableError(f"telemetry table: {code}") from error
+        except BotoCoreError as error:
+            raise DependencyUnavailableError(f"telemetry table: {type(error).__name__}") from error
+
+
+def _after(position: str) -> tuple[str, dict[str, Any]]:
+    return "pk = :pk AND sk >= :position", {":position": {"S": position}}
+
+
+def _mark(item: dict[str, Any]) -> Mark:
+    raw = item["fingerprints"]["B"]
+    return Mark(item["to"]["S"], float(item["last_arrival"]["N"]), struct.unpack(f">{len(raw) // 8}Q", raw))

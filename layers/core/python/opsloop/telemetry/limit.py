@@ -1,0 +1,50 @@
+"""The series limit: what goes over it is counted in one series marked ``otel.metric.overflow=true``, never dropped.
+
+As in OpenTelemetry's SDKs: *Metrics SDK*, "Cardinality limits", overflow attribute.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+
+import numpy as np
+
+from opsloop.telemetry.aggregate import Aggregate, regroup
+from opsloop.telemetry.model import OVERFLOW, SPAN_DURATION, Series
+
+
+def limit_series(cells: Aggregate, limit_of: Callable[[str], int], keep: Collection[Series] = frozenset()) -> Aggregate:
+    """Return ``cells`` with no more series per service than its limit, besides the overflow series.
+
+    Those in ``keep`` stay; of the others those with the highest counts do, in order of series where counts are equal.
+    The rest becomes one series per metric, kind and unit, or one for all if metrics alone exceed the limit.
+    """
+    per_service = Counter(one.service for one in cells.series)
+    crowded = {service for service, number in per_service.items() if number > limit_of(service)}
+    if not crowded:
+        return cells
+    counts = np.bincount(cells.series_index, weights=cells.count, minlength=len(cells.series))
+    ranked = sorted(zip(cells.series, counts.tolist(), strict=True), key=lambda one: (one[0] not in keep, -one[1]))
+    room = {service: limit_of(service) for service in crowded}
+    becomes: dict[Series, Series] = {}
+    for one, _ in ranked:  # sorting is stable, and cells.series is in order
+        if one.service in crowded:
+            room[one.service] -= 1
+            becomes[one] = one if room[one.service] >= 0 or _is_overflow(one) else _overflow(one)
+    for service in crowded:
+        over = {new for old, new in becomes.items() if old.service == service and new != old}
+        if len(over) > limit_of(service):
+            becomes |= {old: _overflow_of_all(old) for old, new in becomes.items() if new in over}
+    return regroup(cells, lambda one: becomes.get(one, one))
+
+
+def _is_overflow(one: Series) -> bool:
+    return (OVERFLOW, "true") in one.attributes
+
+
+def _overflow(one: Series) -> Series:
+    operation = OVERFLOW if one.metric == SPAN_DURATION else ""
+    return Series(one.service, one.metric, one.kind, operation, one.unit, ((OVERFLOW, "true"),), one.bounds)
+
+
+def _overflow_of_all(one: Series) -> Series:
+    return Series(one.service, OVERFLOW, "gauge", attributes=((OVERFLOW, "true"),))

@@ -1,0 +1,59 @@
+"""Log records -> counts per service and severity.
+
+A record belongs to the minute of its time, or of its observed time where it has none. Severities are OpenTelemetry's
+numbers in classes of four: 1-4 trace ... 21-24 fatal; from 17 (ERROR) on a record counts as an error.
+Layout: opentelemetry-proto v1, logs/v1/logs.proto. Classes: OpenTelemetry, *Logs Data Model*, "Field: SeverityNumber".
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsloop.catalog import Catalog
+from opsloop.histogram import SCALE
+from opsloop.telemetry.columns import I64, LEN, VARINT
+from opsloop.telemetry.envelope import Decoded, Requests, cells_of, series_of
+from opsloop.telemetry.model import LOG_RECORDS, SEVERITIES, Series
+
+_TIME, _SEVERITY, _ATTRIBUTES, _OBSERVED = 1, 2, 6, 11
+_FIRST_ERROR, _LAST_SEVERITY = 17, 24
+
+
+def read_logs(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decoded], NDArray[np.bool_]]:
+    """Return the log records of several log requests, and which of the requests are malformed.
+
+    Log records are only counted: their cells have no sum, no histogram, and NaN for minimum and maximum.
+    """
+    requests = Requests(bodies, catalog)
+    records = requests.items()
+    n = len(records)
+    fields = requests.scan(records, (_TIME, _SEVERITY, _ATTRIBUTES, _OBSERVED))
+    attributes = fields.of(_ATTRIBUTES, LEN)
+    pairs = requests.pairs(records.of(attributes), attributes.owner)
+
+    time, observed = fields.values(_TIME, I64, n), fields.values(_OBSERVED, I64, n)
+    severity = fields.values(_SEVERITY, VARINT, n).astype(np.int64)
+    severity = np.where((severity >= 1) & (severity <= _LAST_SEVERITY), severity, 0)
+
+    dimension, dimensions = requests.dimensions(records, pairs)
+    index, combinations = series_of((records.resource, (severity + 3) // 4, dimension))
+    series = [
+        Series(requests.services[a], LOG_RECORDS, SEVERITIES[b], attributes=dimensions[c]) for a, b, c in combinations
+    ]
+    unknown = np.full(n, np.nan)
+    cells = cells_of(
+        series,
+        index,
+        count=np.ones(n, dtype=np.int64),
+        errors=(severity >= _FIRST_ERROR).astype(np.int64),
+        total=np.zeros(n),
+        minimum=unknown,
+        maximum=unknown,
+        scale=np.full(n, SCALE, dtype=np.int8),
+        bucket_start=np.zeros(n + 1, dtype=np.int64),
+        bucket_key=np.empty(0, dtype=np.int32),
+        bucket_count=np.empty(0, dtype=np.int64),
+    )
+    none_dropped = np.zeros(len(bodies), dtype=np.int64)
+    return [Decoded(cells, records.record, np.where(time > 0, time, observed), none_dropped)], requests.is_bad

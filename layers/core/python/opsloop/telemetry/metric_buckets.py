@@ -1,0 +1,149 @@
+"""The buckets of OTLP histograms, explicit and exponential, as columns in our own keys."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsloop.histogram import MAX_INDEX, MIN_SCALE, NEGATIVE_BASE, SCALE, ZERO_KEY, bucket_keys
+from opsloop.telemetry.aggregate import EXPLICIT
+from opsloop.telemetry.columns import I64, LEN, VARINT, Fields, Ints, zigzag
+from opsloop.telemetry.envelope import Messages, Requests
+
+MAX_SOURCE_SCALE = 20  # OpenTelemetry's finest
+_COUNTS, _BOUNDS = 6, 7
+_SCALE, _ZERO_COUNT, _POSITIVE, _NEGATIVE = 6, 7, 8, 9
+_OFFSET, _BUCKET_COUNTS = 1, 2
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Buckets of ``n`` points. ``owner``, ``key`` and ``count`` are per bucket, the rest per point.
+
+    ``bounds[bounds_id[i]]`` are the bounds of point ``i``. ``is_sound`` is false where buckets make no sense.
+    """
+
+    owner: Ints
+    key: Ints
+    count: Ints
+    scale: Ints
+    bounds_id: Ints
+    bounds: list[tuple[float, ...]]
+    is_sound: NDArray[np.bool_]
+
+    def only(self, is_wanted: NDArray[np.bool_]) -> "Buckets":
+        """Return these with no buckets, nor bounds, for the points for which ``is_wanted`` is false."""
+        rows = np.flatnonzero(is_wanted[self.owner])
+        bounds = [*self.bounds, ()]
+        return Buckets(
+            self.owner[rows],
+            self.key[rows],
+            self.count[rows],
+            np.where(is_wanted, self.scale, SCALE),
+            np.where(is_wanted, self.bounds_id, len(bounds) - 1),
+            bounds,
+            self.is_sound,
+        )
+
+
+def no_buckets(points: int) -> Buckets:
+    """Return the buckets of points that have none."""
+    none = np.empty(0, dtype=np.int64)
+    return _without_bounds(none, none, none, np.full(points, SCALE, dtype=np.int64), np.ones(points, dtype=bool))
+
+
+def single_buckets(value: NDArray[np.float64], is_kept: NDArray[np.bool_]) -> Buckets:
+    """Return one bucket per point, that of its value, for the points that are kept."""
+    rows = np.flatnonzero(is_kept)
+    scale = np.full(len(value), SCALE, dtype=np.int64)
+    return _without_bounds(
+        rows, bucket_keys(value[rows]).astype(np.int64), np.ones(len(rows), dtype=np.int64), scale, is_kept
+    )
+
+
+def explicit_buckets(requests: Requests, points: Messages, fields: Fields) -> Buckets:
+    """Return the buckets of explicit histograms: bucket number ``i`` ends at, and includes, bound ``i``."""
+    n = len(points)
+    count_owner, counts = _fixed64(requests, fields, _COUNTS)
+    bound_owner, raw_bounds = _fixed64(requests, fields, _BOUNDS)
+    number = np.arange(len(count_owner)) - np.searchsorted(count_owner, count_owner)
+    sizes = np.bincount(count_owner, minlength=n)
+    starts = np.searchsorted(bound_owner, np.arange(n + 1)).tolist()
+    ids: dict[bytes, int] = {}
+    bounds_id = np.array(
+        [ids.setdefault(raw_bounds[a:b].tobytes(), len(ids)) for a, b in pairwise(starts)],
+        dtype=np.int64,
+    )
+    bounds = [tuple(np.frombuffer(raw, dtype="<f8").tolist()) for raw in ids]
+    is_rising = np.array([all(np.isfinite(b)) and all(np.diff(b) > 0) for b in bounds], dtype=bool)
+    lengths = np.array([len(b) for b in bounds], dtype=np.int64)
+    is_sound = is_rising[bounds_id] & ((sizes == lengths[bounds_id] + 1) | (sizes == 0))
+    rows = np.flatnonzero(counts > 0)
+    return Buckets(
+        count_owner[rows],
+        number[rows],
+        counts[rows],
+        np.full(n, EXPLICIT, dtype=np.int64),
+        bounds_id,
+        bounds,
+        is_sound & _is_countable(count_owner, counts, n),
+    )
+
+
+def exponential_buckets(requests: Requests, points: Messages, fields: Fields) -> Buckets:
+    """Return the buckets of exponential histograms, brought to scale 6 where they are finer."""
+    n = len(points)
+    source_scale = zigzag(fields.values(_SCALE, VARINT, n))
+    is_sound = (source_scale >= MIN_SCALE) & (source_scale <= MAX_SOURCE_SCALE)
+    scale = np.clip(source_scale, MIN_SCALE, SCALE)
+    zeros = fields.values(_ZERO_COUNT, I64, n).view(np.int64)
+    parts = [(np.arange(n), np.full(n, ZERO_KEY, dtype=np.int64), zeros)]
+    for number in (_POSITIVE, _NEGATIVE):
+        owner, index, counts = _exponential_side(requests, points, fields.of(number, LEN))
+        index >>= np.clip(source_scale[owner] - SCALE, 0, MAX_SOURCE_SCALE)
+        index = np.clip(index, -MAX_INDEX, MAX_INDEX - 1)  # no float64 lies beyond
+        parts.append((owner, index if number == _POSITIVE else NEGATIVE_BASE - index, counts))
+    owner, key, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    is_sound &= _is_countable(owner, counts, n)
+    order = np.argsort(owner, kind="stable")
+    rows = order[counts[order] > 0]
+    return _without_bounds(owner[rows], key[rows], counts[rows], scale, is_sound)
+
+
+def _exponential_side(requests: Requests, points: Messages, found: Fields) -> tuple[Ints, Ints, Ints]:
+    """Return owner, index and count of the positive or the negative buckets."""
+    sides = points.of(found)
+    fields = requests.scan(sides, (_OFFSET, _BUCKET_COUNTS))
+    offset = zigzag(fields.values(_OFFSET, VARINT, len(sides)))
+    packed, single = fields.of(_BUCKET_COUNTS, LEN), fields.of(_BUCKET_COUNTS, VARINT)
+    place, values, is_bad = requests.buffer.packed_varints(packed.begin, packed.end)
+    if is_bad.any():
+        requests.is_bad[sides.record[packed.owner[is_bad]]] = True
+    side = np.concatenate([packed.owner[place], single.owner])
+    counts = np.concatenate([values, single.value]).view(np.int64)
+    order = np.argsort(side, kind="stable")
+    side, counts = side[order], counts[order]
+    number = np.arange(len(side)) - np.searchsorted(side, side)
+    return found.owner[side], offset[side] + number, counts
+
+
+def _fixed64(requests: Requests, fields: Fields, number: int) -> tuple[Ints, Ints]:
+    """Return owner and raw value of a repeated 64-bit field, packed or not, by owner and in order."""
+    packed, single = fields.of(number, LEN), fields.of(number, I64)
+    place, values = requests.buffer.packed_words(packed.begin, packed.end)
+    owner = np.concatenate([packed.owner[place], single.owner])
+    raw = np.concatenate([values, single.value]).view(np.int64)
+    order = np.argsort(owner, kind="stable")
+    return owner[order], raw[order]
+
+
+def _is_countable(owner: Ints, counts: Ints, points: int) -> NDArray[np.bool_]:
+    """Return for each point whether its bucket counts, as uint64, are small enough to be added up."""
+    is_countable = np.ones(points, dtype=bool)
+    is_countable[owner[(counts < 0) | (counts > 1 << 53)]] = False
+    return is_countable
+
+
+def _without_bounds(owner: Ints, key: Ints, count: Ints, scale: Ints, is_sound: NDArray[np.bool_]) -> Buckets:
+    return Buckets(owner, key, count, scale, np.zeros(len(scale), dtype=np.int64), [()], is_sound)

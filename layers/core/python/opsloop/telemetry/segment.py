@@ -1,0 +1,98 @@
+"""One batch of records, aggregated: what becomes one item of a shard's log."""
+
+import json
+import struct
+from dataclasses import astuple, dataclass
+
+from opsloop.errors import InvalidInputError
+from opsloop.telemetry.aggregate import Aggregate
+from opsloop.telemetry.encoding import decode, encode
+
+
+@dataclass(frozen=True)
+class StreamRecord:
+    """One record of a shard. ``sequence`` is its sequence number, padded; ``arrival_s`` seconds since the epoch."""
+
+    sequence: str
+    partition_key: str
+    data: bytes
+    arrival_s: float
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A record that could not be understood, and why."""
+
+    record: StreamRecord
+    reason: str
+
+
+@dataclass(frozen=True, order=True)
+class Share:
+    """What a segment holds for one service and the hour that starts at minute ``hour``: its lineage."""
+
+    service: str
+    hour: int
+    records: int
+    items: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The records of one shard after ``start`` up to and including ``end``, both padded sequence numbers.
+
+    ``records`` counts all of them; of these ``duplicates`` and ``unreadable`` added nothing. ``items`` are spans, log
+    records and data points; ``clamped`` of them were moved to the minute of their arrival, and ``dropped`` ones, not
+    among them, held no number. ``fingerprints`` are of the records that are no duplicates.
+    """
+
+    start: str
+    end: str
+    cells: Aggregate
+    shares: tuple[Share, ...]
+    records: int
+    items: int
+    duplicates: int
+    clamped: int
+    dropped: int
+    fingerprints: tuple[int, ...]
+    unreadable: tuple[Unreadable, ...]
+    first_arrival_s: float
+    last_arrival_s: float
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A log item, as a fold reads it."""
+
+    log: str
+    start: str
+    end: str
+    cells: Aggregate
+    shares: tuple[Share, ...]
+    last_arrival_s: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A log item without its body: where it ends, when its last record arrived, which records it has."""
+
+    end: str
+    last_arrival_s: float
+    fingerprints: tuple[int, ...]
+
+
+def encode_body(cells: Aggregate, shares: tuple[Share, ...]) -> bytes:
+    """Return the body of a log item; equal contents give equal bytes."""
+    head = json.dumps([astuple(share) for share in shares], separators=(",", ":"), ensure_ascii=False).encode()
+    return struct.pack("<I", len(head)) + head + encode(cells)
+
+
+def decode_body(body: bytes) -> tuple[Aggregate, tuple[Share, ...]]:
+    """Return what ``encode_body`` made ``body`` from; raise ``InvalidInputError`` for anything else."""
+    try:
+        (length,) = struct.unpack_from("<I", body)
+        shares = tuple(Share(*item) for item in json.loads(body[4 : 4 + length]))
+    except (struct.error, ValueError, TypeError, RecursionError) as error:
+        raise InvalidInputError(f"segment: {error}") from None
+    return decode(body[4 + length :]), shares
