@@ -79,7 +79,6 @@ def run(state: StateDir, *, with_demo: bool) -> int:
         stack = up(state)
         is_equal = True
         if with_demo:
-            state.remove("demo") if not cloud.is_supervised(state) else None
             cloud.want(state, "cloud", "pump", "demo")
             comparison = compare.wait_for_comparison(state)
             is_equal = comparison.is_equal
