@@ -158,6 +158,7 @@ class Api:
             "key_id": outcome.key_id,
             "user_agent": request.headers.get("user-agent", "")[:200],
         }
+        facts |= request.facts
         if outcome.detail:
             facts["detail"] = outcome.detail[:500]
         write = self._logger.error if response.status >= 500 else self._logger.info

@@ -20,7 +20,10 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 @dataclass(frozen=True)
 class Request:
-    """One request. Header names are lower case; ``now`` is when it arrived; ``key`` is set on routes with a scope."""
+    """One request. Header names are lower case; ``now`` is when it arrived; ``key`` is set on routes with a scope.
+
+    What a route adds to ``facts`` is said in the request's log line.
+    """
 
     method: str
     path: str
@@ -32,6 +35,7 @@ class Request:
     body: bytes = b""
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     key: ApiKey | None = None
+    facts: dict[str, object] = field(default_factory=dict)
 
     def text(self, name: str, *, default: str | None = None) -> str:
         """Return a query parameter; without ``default`` it is required."""

@@ -30,7 +30,7 @@ class WireError(InvalidInputError):
     """Bytes that are not the message they should be; ``path`` grows from the inside out while it is raised."""
 
     def __init__(self, reason: str, at: int) -> None:
-        super().__init__(reason)
+        super().__init__(f"{reason}, at byte {at}")
         self.reason, self.at, self.path = reason, at, ""
 
     def inside(self, step: str) -> None:
@@ -39,7 +39,7 @@ class WireError(InvalidInputError):
         self.message = f"{self.path}: {self.reason}, at byte {self.at}"
 
     def __str__(self) -> str:
-        return self.message if self.path else f"{self.reason}, at byte {self.at}"
+        return self.message
 
 
 def validate(data: bytes, signal: Signal) -> None:

@@ -1,0 +1,53 @@
+"""The quarantine bucket: input that cannot be used, whole, with the reason.
+
+The key is ``<source>/<date>/<SHA-256>``: the same bytes on the same day are one object. The reason and the facts lie in
+the object's metadata, so that the body can be sent again as it is.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from opsloop.errors import DependencyUnavailableError
+
+_PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 3, "mode": "standard"})
+_READABLE = " !#$&'()*+,/:;=?@[]"  # left as they are in metadata
+_MAX_REASON = 1_000  # S3 keeps 2 KB of metadata per object
+
+
+class Quarantine:
+    """Where unusable input is kept."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._client = boto3.client("s3", config=_PATIENCE)
+
+    def put(
+        self,
+        source: str,
+        body: bytes,
+        *,
+        reason: str,
+        now: datetime,
+        content_type: str = "application/octet-stream",
+        facts: Mapping[str, str] | None = None,
+    ) -> str:
+        """Store ``body``, which ``source`` (such as ``telemetry_receive``) could not use; return its key.
+
+        ``reason`` and ``facts`` are kept percent-encoded: metadata are ASCII. Raises ``DependencyUnavailableError``.
+        """
+        key = f"{source}/{now:%Y-%m-%d}/{sha256(body).hexdigest()}"
+        metadata = {name: quote(value[:200], safe=_READABLE) for name, value in (facts or {}).items()}
+        metadata["reason"] = quote(reason, safe=_READABLE)[:_MAX_REASON]
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, Metadata=metadata
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise DependencyUnavailableError("quarantine bucket does not answer") from error
+        return key

@@ -1,0 +1,107 @@
+"""OTLP/HTTP as the specification has it: bodies in, answers out, in the content type of the request.
+
+Source: opentelemetry-proto docs/specification.md, "OTLP/HTTP".
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+from opsloop.errors import InvalidInputError, OpsloopError, TooLargeError, UnsupportedMediaError
+from opsloop.telemetry.inflate import GZIP, RAW_DEFLATE, ZLIB, inflate
+from opsloop.telemetry.otlp_json import encode, parse, varint
+from opsloop.telemetry.otlp_schema import Signal
+from opsloop.telemetry.wire import validate
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+ENCODINGS = ("gzip", "deflate", "identity")
+JSON_SHARE = 4  # JSON may inflate to this part of the limit only: as Python objects it takes up to 20 times its size
+_REJECTED: dict[Signal, str] = {
+    "traces": "rejectedSpans",
+    "metrics": "rejectedDataPoints",
+    "logs": "rejectedLogRecords",
+}
+# google.rpc.Code by HTTP status, https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
+_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 8, 415: 3, 429: 8, 503: 14}
+_INTERNAL = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body of an answer, and its type."""
+
+    body: bytes
+    content_type: str
+
+
+def media_type(content_type: str) -> str:
+    """Return ``PROTOBUF`` or ``JSON``; raise ``UnsupportedMediaError`` for any other type."""
+    media, _, parameters = content_type.partition(";")
+    media = media.strip().lower()
+    if media not in (PROTOBUF, JSON):
+        raise UnsupportedMediaError(f"content type {media or 'none'!r}: send {PROTOBUF} or {JSON}")
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "').lower()
+    if media == JSON and charset not in ("", "utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaError(f"charset {charset!r}: send UTF-8")
+    return media
+
+
+def answer_type(content_type: str) -> str:
+    """Return the content type to answer in: that of the request, JSON where it is unclear."""
+    return PROTOBUF if content_type.partition(";")[0].strip().lower() == PROTOBUF else JSON
+
+
+def decode_body(body: bytes, *, content_type: str, content_encoding: str, signal: Signal, max_bytes: int) -> bytes:
+    """Return the body of a request as checked protobuf, inflated to ``max_bytes`` at most.
+
+    Raises ``UnsupportedMediaError``, ``TooLargeError`` or ``InvalidInputError``, saying what would be right.
+    """
+    media = media_type(content_type)
+    most = max_bytes // JSON_SHARE if media == JSON else max_bytes
+    plain = _inflated(body, content_encoding.strip().lower(), most) if body else body
+    if len(plain) > most:
+        raise TooLargeError(f"body is {len(plain)} bytes, more than {most}")
+    if media == JSON:
+        return encode(parse(plain), signal)
+    validate(plain, signal)
+    return plain
+
+
+def success(content_type: str, signal: Signal, rejected: int = 0, reasons: Counter[str] | None = None) -> Answer:
+    """Return the answer to an accepted request; with ``rejected`` items, a partial success that says why."""
+    media = answer_type(content_type)
+    if not rejected:
+        return Answer(b"" if media == PROTOBUF else b"{}", media)
+    message = "; ".join(f"{count} x {reason}" for reason, count in (reasons or Counter()).most_common())
+    if media == JSON:  # 64-bit integers are strings in protobuf's JSON
+        partial = {_REJECTED[signal]: str(rejected), "errorMessage": message}
+        return Answer(json.dumps({"partialSuccess": partial}).encode(), media)
+    partial_success = varint(1 << 3) + varint(rejected) + _text(2, message)
+    return Answer(varint(1 << 3 | 2) + varint(len(partial_success)) + partial_success, media)
+
+
+def failure(content_type: str, error: OpsloopError) -> Answer:
+    """Return ``error`` as a google.rpc.Status."""
+    media, code = answer_type(content_type), _CODES.get(error.status, _INTERNAL)
+    if media == JSON:
+        return Answer(json.dumps({"code": code, "message": error.message}).encode(), media)
+    return Answer(varint(1 << 3) + varint(code) + _text(2, error.message), media)
+
+
+def _inflated(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    match encoding:
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return inflate(body, GZIP, max_bytes=max_bytes)
+        case "deflate":  # zlib by the standard, bare by some clients
+            try:
+                return inflate(body, ZLIB, max_bytes=max_bytes)
+            except InvalidInputError:
+                return inflate(body, RAW_DEFLATE, max_bytes=max_bytes)
+    raise UnsupportedMediaError(f"content encoding {encoding!r}: send {', '.join(ENCODINGS)}")
+
+
+def _text(number: int, text: str) -> bytes:
+    data = text.encode("utf-8", "replace")
+    return varint(number << 3 | 2) + varint(len(data)) + data

@@ -1,0 +1,173 @@
+"""A large OTLP request -> several, each a valid request that fits one record.
+
+Cut at the boundaries of resources, scopes, metrics and items; every part repeats the resource and scope (and for
+points the metric) around its items. The same body gives the same parts, so that a re-send is known by its
+fingerprints. An item is a span, a log record, or a data point; points of one metric may go to several parts.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from opsloop.telemetry.item import fault_of
+from opsloop.telemetry.otlp_json import varint
+from opsloop.telemetry.otlp_schema import LEN, Signal
+from opsloop.telemetry.wire import scan
+
+# Field numbers to follow from a request down to its items: resource, scope, item (for metrics: metric, data, point).
+_LEVELS: dict[Signal, tuple[tuple[int, ...], ...]] = {
+    "traces": ((1,), (2,), (2,)),
+    "metrics": ((1,), (2,), (2,), (5, 7, 9, 10, 11), (1,)),
+    "logs": ((1,), (2,), (2,)),
+}
+_FRAME_BYTES = 6  # at most, of a container: one byte of tag, five of length
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One request that holds ``items`` items. ``is_oversize``: one thing that cannot be cut, above the limit."""
+
+    protobuf: bytes
+    items: int
+    is_oversize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The parts of a request in order; and what was refused, as requests of their own, with reasons and counts."""
+
+    parts: tuple[Part, ...]
+    refused: tuple[Part, ...]
+    reasons: Counter[str]
+
+    @property
+    def items(self) -> int:
+        """How many items were accepted."""
+        return sum(part.items for part in self.parts)
+
+
+class _Container(NamedTuple):
+    """A message around items: its tag, what it holds besides them, and the containers around it."""
+
+    tag: int
+    header: bytes
+    parent: "_Container | None"
+    header_bytes: int  # of it and of all around it, frames included
+
+
+class _Leaf(NamedTuple):
+    """An item with its tag and length, or a whole container whose header is too large to be repeated."""
+
+    data: bytes
+    parent: _Container | None
+    items: int
+    fault: str
+
+
+def divide(request: bytes, signal: Signal, max_bytes: int) -> Division:
+    """Return ``request`` (valid, see ``wire.validate``) as parts of at most ``max_bytes`` each.
+
+    Items that OTLP's data model calls invalid are refused. A container whose headers alone take more than half of
+    ``max_bytes`` is not cut: repeating them would multiply the data. Containers without items are left out.
+    """
+    good: list[_Leaf] = []
+    bad: list[_Leaf] = []
+    for leaf in _leaves(request, 0, len(request), signal, 0, None, max_bytes // 2):
+        (bad if leaf.fault else good).append(leaf)
+    if not bad and len(request) <= max_bytes:
+        items = sum(leaf.items for leaf in good)
+        return Division((Part(request, items),) if items else (), (), Counter())
+    reasons: Counter[str] = Counter()
+    for leaf in bad:
+        reasons[leaf.fault] += leaf.items
+    return Division(tuple(_pack(good, max_bytes)), tuple(_pack(bad, max_bytes)), reasons)
+
+
+def _leaves(
+    data: bytes, at: int, end: int, signal: Signal, level: int, parent: _Container | None, most_header: int
+) -> Iterator[_Leaf]:
+    numbers = _LEVELS[signal][level]
+    is_last = level == len(_LEVELS[signal]) - 1
+    for number, wire, start, value, stop in scan(data, at, end):
+        if number not in numbers or wire != LEN:
+            continue
+        if is_last:
+            yield _Leaf(data[start:stop], parent, 1, fault_of(data, value, stop, signal))
+            continue
+        container = _open(data, number, value, stop, _LEVELS[signal][level + 1], parent)
+        inner = _leaves(data, value, stop, signal, level + 1, container, most_header)
+        if container.header_bytes <= most_header:
+            yield from inner
+        elif items := sum(leaf.items for leaf in inner):
+            yield _Leaf(data[start:stop], parent, items, "")
+
+
+def _open(
+    data: bytes, number: int, at: int, end: int, children: tuple[int, ...], parent: _Container | None
+) -> _Container:
+    header = b"".join(
+        data[start:stop] for found, wire, start, _, stop in scan(data, at, end) if found not in children or wire != LEN
+    )
+    around = parent.header_bytes if parent else 0
+    return _Container(number << 3 | LEN, header, parent, around + len(header) + _FRAME_BYTES)
+
+
+def _pack(leaves: list[_Leaf], max_bytes: int) -> Iterator[Part]:
+    """Fill one part after the other, in order."""
+    part: list[_Leaf] = []
+    size = 0
+    for leaf in leaves:
+        cost = len(leaf.data) + _new_header_bytes(leaf.parent, part[-1].parent if part else None)
+        if part and size + cost > max_bytes:
+            yield _join(part, max_bytes)
+            part, size = [], 0
+            cost = len(leaf.data) + _new_header_bytes(leaf.parent, None)
+        part.append(leaf)
+        size += cost
+    if part:
+        yield _join(part, max_bytes)
+
+
+def _path(container: _Container | None) -> list[_Container]:
+    """Return the containers from the outermost to ``container``."""
+    path: list[_Container] = []
+    while container is not None:
+        path.append(container)
+        container = container.parent
+    return path[::-1]
+
+
+def _new_header_bytes(wanted: _Container | None, current: _Container | None) -> int:
+    """Return at most how many bytes it takes to open ``wanted`` where ``current`` is open."""
+    if wanted is None or wanted is current:
+        return 0
+    shared = current
+    inside = {id(container) for container in _path(wanted)}
+    while shared is not None and id(shared) not in inside:
+        shared = shared.parent
+    return wanted.header_bytes - (shared.header_bytes if shared else 0)
+
+
+def _join(leaves: list[_Leaf], max_bytes: int) -> Part:
+    """Return the request that holds ``leaves``, each inside its containers."""
+    root: list[bytes] = []
+    stack: list[tuple[_Container, list[bytes]]] = []
+
+    def close(depth: int) -> None:
+        while len(stack) > depth:
+            container, chunks = stack.pop()
+            body = b"".join((container.header, *chunks))
+            (stack[-1][1] if stack else root).append(varint(container.tag) + varint(len(body)) + body)
+
+    for leaf in leaves:
+        path = _path(leaf.parent)
+        shared = 0
+        while shared < len(stack) and shared < len(path) and stack[shared][0] is path[shared]:
+            shared += 1
+        close(shared)
+        stack.extend((container, []) for container in path[shared:])
+        (stack[-1][1] if stack else root).append(leaf.data)
+    close(0)
+    request = b"".join(root)
+    return Part(request, sum(leaf.items for leaf in leaves), is_oversize=len(request) > max_bytes)
