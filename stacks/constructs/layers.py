@@ -16,22 +16,11 @@ NEEDS: dict[str, frozenset[str]] = {
     "kpi_query": RUNTIME | NUMERIC,
 }
 
-# layer -> top-level packages that it may bring into a process
+# layer -> top-level packages that it may bring into a process; pydantic (100 ms) waits for its first webhook
 BRINGS: dict[str, frozenset[str]] = {
     "core": frozenset({"opsloop"}),
     "catalog": frozenset({"opsloop_catalog"}),
-    "runtime": frozenset(
-        {
-            "annotated_types",
-            "aws_lambda_powertools",
-            "jmespath",
-            "pydantic",
-            "pydantic_core",
-            "pynamodb",
-            "typing_extensions",
-            "typing_inspection",
-        }
-    ),
+    "runtime": frozenset({"aws_lambda_powertools", "jmespath", "pynamodb", "typing_extensions"}),
     "numeric": frozenset({"numpy"}),
 }
 
