@@ -73,7 +73,7 @@ def kpi(
 def _wanted(rows: list[dict[str, Any]], name: str) -> list[str]:
     """Return the values to show: those asked for, of a metric those that it has, or the usual ones."""
     if name.startswith("metric:"):
-        return [measure for measure in MEASURES if any(row.get(measure) is not None for row in rows)]
+        return [measure for measure in MEASURES if any(row.get(measure) is not None for row in rows)] or ["count"]
     return [wanted for wanted in name.split(",") if wanted] or list(KPIS)
 
 

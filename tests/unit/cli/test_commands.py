@@ -110,6 +110,14 @@ def test_a_kpi_asked_for_is_shown_although_nothing_is_known_of_it(local: Run, ap
     assert lines[2].split() == ["2026-11-21T08:00:00Z", "*", "unknown", "unknown"]
 
 
+def test_a_metric_of_which_nothing_is_known_says_so(local: Run, api: FakeApi):
+    api.will(
+        "GET /v1/kpis", {"rows": [row("2026-11-21T07:00:00Z", state="UNKNOWN", kind="", metric="pool", count=None)]}
+    )
+    lines = local("kpi", "web", "--kpi", "metric:pool").stdout.splitlines()
+    assert lines[2].split() == ["2026-11-21T07:00:00Z", "unknown"]
+
+
 def test_each_operation_gets_its_row(local: Run, api: FakeApi):
     api.will("GET /v1/kpis", {"rows": [{**OK_ROW, "operation": name} for name in ("GET /", "POST /checkout")]})
     lines = local("kpi", "web", "--operation", "*", "--kind", "request").stdout.splitlines()
