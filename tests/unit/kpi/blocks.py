@@ -9,7 +9,7 @@ from opsloop.catalog import Service
 from opsloop.telemetry.aggregate import from_points, merge
 from opsloop.telemetry.model import LOG_RECORDS, SPAN_DURATION, Block, Series, Source
 
-HOUR = 29_700_000  # 2026-06-20T16:00Z, in minutes
+HOUR = 29_919_840  # 2026-11-20T16:00Z, in minutes since the epoch
 DAY = HOUR - HOUR % 1440
 SHOP = Service(
     name="shop",

@@ -11,7 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute, VersionAttribute
-from pynamodb.exceptions import PutError, PynamoDBException, QueryError
+from pynamodb.exceptions import GetError, PutError, PynamoDBException, QueryError
 from pynamodb.models import Model
 
 from opsloop.errors import ConflictError, DependencyUnavailableError
@@ -19,6 +19,8 @@ from opsloop.kpi.model import KpiRow, Page, PageKey, page_key, row_from_json, ro
 
 MAX_OPERATION_BYTES = 900  # a sort key ends at 1,024 bytes
 CONFLICTS_ALLOWED = 5
+CONDITION_FAILED = "ConditionalCheckFailedException"
+ROLLUP_MARK = ("#rollup", "hour")  # a service of that name could not collide: pages begin with their resolution and #
 
 
 class KpiPageRecord(Model):
@@ -34,12 +36,24 @@ class KpiPageRecord(Model):
     version = VersionAttribute()
 
 
+class RollupMarkRecord(Model):
+    """Stored shape of the note that a whole hour was rolled up: one item."""
+
+    class Meta:
+        table_name = "unbound"  # KpiTable sets it
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    start_minute = NumberAttribute()
+
+
 class KpiTable:
-    """Pages of KPI rows, read and saved."""
+    """Pages of KPI rows, read and saved, and the note of the last hour that was rolled up for all services."""
 
     def __init__(self, table_name: str) -> None:
-        KpiPageRecord.Meta.table_name = table_name
-        KpiPageRecord._connection = None  # the model keeps the connection of the table that it was first bound to
+        for record in (KpiPageRecord, RollupMarkRecord):
+            record.Meta.table_name = table_name
+            record._connection = None  # a model keeps the connection of the table that it was first bound to
 
     def read(self, keys: Iterable[PageKey]) -> dict[PageKey, Page]:
         """Return the pages under ``keys`` that exist."""
@@ -61,7 +75,7 @@ class KpiTable:
 
     def save(self, page: Page, *, retention_days: int) -> None:
         """Write ``page``; raise ``ConflictError`` if it was saved by somebody else since it was read."""
-        content = json.dumps([row_json(row) for row in page.rows], separators=(",", ":"), ensure_ascii=False)
+        content = json.dumps([row_json(row) for row in page.rows], separators=(",", ":"))
         record = KpiPageRecord(
             page.key.service,
             _sort_key(page.key),
@@ -73,7 +87,7 @@ class KpiTable:
         try:
             record.save()
         except PutError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
+            if error.cause_response_code == CONDITION_FAILED:
                 raise ConflictError(f"kpi page {record.pk} {record.sk} is past version {page.version}") from error
             raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
 
@@ -87,6 +101,24 @@ class KpiTable:
         for key, new_rows in by_page.items():
             changed += self._put(pages.get(key, Page(key)), new_rows, retention_days)
         return changed
+
+    def mark_rolled_up(self, hour: int) -> None:
+        """Note that the hour starting at minute ``hour`` is rolled up for every service, unless a later one is."""
+        record = RollupMarkRecord(*ROLLUP_MARK, start_minute=hour)
+        try:
+            record.save(RollupMarkRecord.pk.does_not_exist() | (RollupMarkRecord.start_minute <= hour))
+        except PutError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
+
+    def last_rolled_up(self) -> int | None:
+        """Return the start of the last hour that was rolled up for every service; ``None`` before the first."""
+        try:
+            return int(RollupMarkRecord.get(*ROLLUP_MARK).start_minute)
+        except RollupMarkRecord.DoesNotExist:
+            return None
+        except GetError as error:
+            raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
 
     def _put(self, page: Page, rows: Sequence[KpiRow], retention_days: int) -> bool:
         for _ in range(CONFLICTS_ALLOWED):
@@ -103,8 +135,9 @@ class KpiTable:
 
 def _sort_key(key: PageKey) -> str:
     operation = key.operation
-    if len(operation.encode()) > MAX_OPERATION_BYTES:
-        operation = f"sha256:{sha256(operation.encode()).hexdigest()}"  # the rows inside carry the whole name
+    name = operation.encode("utf-8", "surrogatepass")
+    if len(name) > MAX_OPERATION_BYTES or name.decode("utf-8", "ignore") != operation:
+        operation = f"sha256:{sha256(name).hexdigest()}"  # the rows inside carry the whole name
     return f"{key.resolution}#{key.start}#{key.kind}#{operation}"
 
 

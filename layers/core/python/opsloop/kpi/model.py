@@ -75,9 +75,9 @@ class KpiRow:
     hash: str = ""
 
     @property
-    def start(self) -> datetime:
-        """When the period begins."""
-        return time_of(self.start_minute)
+    def position(self) -> str:
+        """Where the row stands among those of its service and resolution: rows are sorted by this text."""
+        return f"{self.start_minute:012}\0{self.operation}\0{self.kind}"
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,13 @@ class MetricRow:
     version: int = 0
     hash: str = ""
 
+    @property
+    def position(self) -> str:
+        """Where the row stands among those of its service, metric and resolution: rows are sorted by this text."""
+        return "\0".join(
+            [f"{self.start_minute:012}", self.kind, self.operation, self.unit, str(sorted(self.attributes.items()))]
+        )
+
 
 Row = TypeVar("Row", KpiRow, MetricRow)
 
@@ -127,7 +134,7 @@ def sealed(row: Row) -> Row:
     """Return ``row`` with its hash: the SHA-256 of its canonical JSON without the hash."""
     content = row_json(replace(row, hash=""))
     del content["hash"]
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return replace(row, hash=hashlib.sha256(text.encode()).hexdigest())
 
 

@@ -58,7 +58,7 @@ def day_rows(
     finished = [replace(row, sources=sources, version=version) for row in rows]
     return [
         sealed(replace(row, log_records=records, log_errors=errors) if _has_logs(row) else row)
-        for row in sorted(finished, key=lambda row: (row.operation, row.kind))
+        for row in sorted(finished, key=lambda row: row.position)
     ]
 
 
