@@ -1,5 +1,7 @@
 """What `make run` prints at its end: addresses, keys, and the comparison."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,17 +11,46 @@ from local.console import console
 from local.demo.compare import Line
 from local.steps.compare import Comparison
 
+SHORTENED = ("log", "metric")  # the table has one row for all subjects of a service that begin so
 
-def show_addresses(stack: dict[str, Any], folder: str) -> None:
-    """Print where everything is and the keys to use."""
-    table = Table(title="opsloop runs on this machine", show_header=False, title_justify="left")
-    table.add_row("API and OTLP", stack["api_url"])
-    table.add_row("OpenAPI", f"{stack['api_url']}/openapi.json")
-    table.add_row("AWS endpoint", stack["aws_endpoint_url"])
-    for name in ("ingest_key", "read_key", "admin_key"):
-        table.add_row(name.replace("_", " "), stack[name])
-    table.add_row("for scripts", f"{folder}/stack.json")
-    print_whole(table)
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: what was sent and counted, and in how many lines the two differ."""
+
+    service: str
+    subject: str
+    sent: int
+    counted: int
+    sent_errors: int
+    counted_errors: int
+    differing: int
+
+    def cells(self) -> list[str]:
+        """Return the row as text."""
+        counts = (self.sent, self.counted, self.sent_errors, self.counted_errors)
+        verdict = "[bold red]DIFFERENT[/]" if self.differing else "[green]equal[/]"
+        return [self.service, self.subject, *(f"{count:,}" for count in counts), verdict]
+
+
+def rows_of(lines: Iterable[Line]) -> list[Row]:
+    """Return one row per operation, and one each for the logs and the metrics of a service."""
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        kind = line.subject.partition(" ")[0]
+        groups.setdefault((line.service, f"{kind}s" if kind in SHORTENED else line.subject), []).append(line)
+    return [
+        Row(
+            service,
+            subject if len(group) == 1 else f"{subject} ({len(group)} series)",
+            sum(line.sent for line in group),
+            sum(line.counted for line in group),
+            sum(line.sent_errors for line in group),
+            sum(line.counted_errors for line in group),
+            sum(not line.is_equal for line in group),
+        )
+        for (service, subject), group in groups.items()
+    ]
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -31,21 +62,25 @@ def show_comparison(comparison: Comparison) -> None:
     table = Table(title=f"What the demo sent and what the KPI API counts, {first} to {end} UTC", title_justify="left")
     for heading in ("service", "what"):
         table.add_column(heading)
-    for heading in ("sent", "counted", "errors sent", "counted"):
+    for heading in ("sent", "counted", "errors", "counted"):
         table.add_column(heading, justify="right")
     table.add_column("")
-    for line in comparison.lines:
-        counts = (line.sent, line.counted, line.sent_errors, line.counted_errors)
-        table.add_row(line.service, line.subject, *(f"{count:,}" for count in counts), mark(line))
-    print_whole(table)
+    for row in rows_of(comparison.lines):
+        table.add_row(*row.cells())
+    console.print(table)
 
 
-def mark(line: Line) -> str:
-    """Return the verdict on one line."""
-    return "[green]equal[/]" if line.is_equal else f"[bold red]DIFFERENT in {len(line.differing)} min[/]"
-
-
-def print_whole(table: Table) -> None:
-    """Print ``table`` without cutting keys and names, however narrow the output is (80 columns when piped)."""
-    needed = console.measure(table).maximum
-    console.print(table, width=max(needed, console.width), soft_wrap=True)
+def show_addresses(stack: dict[str, Any], folder: str) -> None:
+    """Print where everything is and the keys to use, each on a line that no terminal cuts."""
+    console.print("opsloop runs on this machine:", style="bold")
+    places = {
+        "API and OTLP": stack["api_url"],
+        "OpenAPI": f"{stack['api_url']}/openapi.json",
+        "AWS endpoint": stack["aws_endpoint_url"],
+        "ingest key": stack["ingest_key"],
+        "read key": stack["read_key"],
+        "admin key": stack["admin_key"],
+        "for scripts": f"{folder}/stack.json",
+    }
+    for name, value in places.items():
+        console.print(f"  {name:13} {value}", soft_wrap=True, markup=False)
