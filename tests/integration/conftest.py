@@ -4,13 +4,15 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
 from opsloop.access.model import ApiKey, Scope
@@ -69,10 +71,13 @@ class Aws:
     """The names of what exists, and clients to look at it."""
 
     names: dict[str, str]
+    clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the mocked AWS."""
-        return boto3.client(service, region_name=REGION)
+        if service not in self.clients:
+            self.clients[service] = boto3.client(service, region_name=REGION)
+        return self.clients[service]
 
     def records(self) -> list[dict[str, Any]]:
         """Return every record of the stream, shard by shard, as Kinesis gives them (``Data``, ``PartitionKey``)."""
@@ -115,6 +120,16 @@ def catalog_layer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     sys.path.remove(str(place))
     for name in ("opsloop_catalog", "opsloop.adapters.catalog_layer"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_descriptions() -> Iterator[None]:
+    """Let botocore read each of its JSON files once per run: that is most of the time a test takes otherwise."""
+    load = JSONFileLoader.load_file
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))
+        read = cache(lambda path: load(JSONFileLoader(), path))
+        yield
 
 
 @pytest.fixture

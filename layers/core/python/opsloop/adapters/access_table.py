@@ -42,6 +42,11 @@ class AccessTable:
     def __init__(self, table_name: str) -> None:
         KeyRecord.Meta.table_name = table_name
         KeyRecord._connection = None  # made at the first use, for this table
+        self._transactions = Connection(
+            connect_timeout_seconds=_CONNECT_TIMEOUT_S,
+            read_timeout_seconds=_READ_TIMEOUT_S,
+            max_retry_attempts=_RETRIES,
+        )
 
     def find(self, key_id: str) -> ApiKey | None:
         """Return the key of that id, revoked and expired ones too, or None."""
@@ -108,7 +113,7 @@ class AccessTable:
             return key
         witness = surviving_admin(key, keys, now)
         try:
-            with TransactWrite(connection=Connection()) as write:
+            with TransactWrite(connection=self._transactions) as write:
                 write.update(
                     KeyRecord(key_id),
                     actions=[KeyRecord.revoked_at.set(now)],
