@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.health_table import HealthTable
@@ -24,7 +25,7 @@ class Settings:
 
 settings = read_settings(Settings)
 table = HealthTable(settings.health_table)
-logger = Logger()
+logger, metrics = Logger(), Metrics()
 
 
 def _complain(error: Exception) -> None:
@@ -36,7 +37,9 @@ copy: FreshCopy[Probe | None] = FreshCopy(
 )
 
 
+@metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one health request; the time of the request is now."""
     request = event["requestContext"]
     path, now = event["rawPath"], datetime.fromtimestamp(request["timeEpoch"] / 1000, UTC)
     if path.endswith("/health/live"):
@@ -45,6 +48,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         report = readiness(copy.read(now), now)
         copy.refresh(now)  # goes on after this answer is out
     failed = report["status"] == Status.FAIL
+    metrics.add_metric(name="HealthAnswered", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="HealthFailed", unit=MetricUnit.Count, value=int(failed))
     logger.info(
         "health answered",
         correlation_id=request["requestId"],

@@ -1,0 +1,83 @@
+"""Schedule every minute -> every dependency looked at, the findings in the health table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from opsloop.adapters.health_checks import HealthChecks
+from opsloop.adapters.health_table import HealthTable
+from opsloop.adapters.kpi_table import KpiTable
+from opsloop.adapters.segment_store import SegmentStore
+from opsloop.adapters.telemetry_blocks import BlockTable
+from opsloop.adapters.telemetry_log import TelemetryLog
+from opsloop.clock import parse_time
+from opsloop.health.assess import rollup_check, worst
+from opsloop.health.model import Check, Probe, Status
+from opsloop.health.progress import fold_check, ingest_check
+from opsloop.health.run_checks import run_checks
+from opsloop.runtime.settings import read_settings
+
+CHECK_TIMEOUT_S = 8.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    telemetry_table: str
+    kpi_table: str
+    access_table: str
+    health_table: str
+    stream_name: str
+    segment_bucket: str
+    quarantine_bucket: str
+    bus_name: str
+
+
+settings = read_settings(Settings)
+dependencies = HealthChecks(
+    tables={
+        "telemetry": settings.telemetry_table,
+        "kpi": settings.kpi_table,
+        "access": settings.access_table,
+        "health": settings.health_table,
+    },
+    stream=settings.stream_name,
+    buckets={"segment": settings.segment_bucket, "quarantine": settings.quarantine_bucket},
+    bus=settings.bus_name,
+)
+store = SegmentStore(settings.segment_bucket)
+log, blocks = TelemetryLog(settings.telemetry_table, store), BlockTable(settings.telemetry_table, store)
+kpis, health = KpiTable(settings.kpi_table), HealthTable(settings.health_table)
+logger, metrics = Logger(), Metrics()
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Ask everything at once and keep the answers; one that does not come in time is a failure of that component."""
+    logger.set_correlation_id(event.get("id", context.aws_request_id))
+    metrics.add_metric(name="ProbesStarted", unit=MetricUnit.Count, value=1)
+    now = parse_time(event["time"], name="time")
+    questions = {
+        **dependencies.questions(),
+        "ingest:age": lambda: ingest_check(log, now),
+        "fold:lag": lambda: fold_check(log, now),
+        "kpi_rollup:age": lambda: _rollup(now),
+    }
+    checks = run_checks(questions, timeout_s=CHECK_TIMEOUT_S)
+    health.save(Probe(now, checks))
+    unwell = {check.component: check.output for check in checks if check.status is not Status.PASS}
+    failed = sum(check.status is Status.FAIL for check in checks)
+    metrics.add_metric(name="ChecksFailed", unit=MetricUnit.Count, value=failed)
+    metrics.add_metric(name="ChecksPassed", unit=MetricUnit.Count, value=len(checks) - len(unwell))
+    status = worst(checks)
+    logger.info("dependencies probed", status=status, checks=len(checks), unwell=unwell)
+    return {"status": status, "checks": len(checks), "failed": failed}
+
+
+def _rollup(now: datetime) -> Check:
+    first_seen = min((one.first_seen for one in blocks.services()), default=None)
+    return rollup_check(kpis.last_rolled_up(), first_seen, now)

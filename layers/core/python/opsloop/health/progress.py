@@ -1,0 +1,53 @@
+"""How far behind the records are: from the log that ingest writes and the positions up to which it was folded."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from opsloop.health.assess import lag_check
+from opsloop.health.model import Check
+
+SILENT_AFTER_S = 600.0
+FOLD_LATE_AFTER_S, FOLD_FAILED_AFTER_S = 180.0, 900.0
+"""The fold runs every minute: three missed runs want looking at, a quarter of an hour is an outage."""
+
+
+class Mark(Protocol):
+    """The end of one committed piece of a log."""
+
+    @property
+    def last_arrival_s(self) -> float:
+        """When its newest record reached the stream, in seconds since the epoch."""
+
+
+class Log(Protocol):
+    """The logs of all shards."""
+
+    def shards(self) -> dict[str, str]:
+        """Return every log, with the position up to which it was folded."""
+
+    def tail(self, log: str, since_s: float) -> Sequence[Mark]:
+        """Return the end of ``log``: its last item, and those before it back to ``since_s``."""
+
+    def marks_after(self, log: str, position: str) -> Sequence[Mark]:
+        """Return the items of ``log`` that follow ``position``, oldest first."""
+
+
+def ingest_check(log: Log, now: datetime) -> Check:
+    """Return how long ago the newest record reached the stream that has been ingested.
+
+    From the log alone, silent senders cannot be told from an ingest that stands still: both warn.
+    """
+    ends = [mark.last_arrival_s for name in log.shards() for mark in log.tail(name, now.timestamp())[-1:]]
+    age_s = max(0.0, now.timestamp() - max(ends)) if ends else None
+    meaning = "senders are silent, or ingest stands still: look at the stream's iterator age"
+    return lag_check("ingest:age", age_s, warn_s=SILENT_AFTER_S, fail_s=None, meaning=meaning)
+
+
+def fold_check(log: Log, now: datetime) -> Check:
+    """Return how long the oldest ingested record has been waiting to be folded; 0 if none is."""
+    waiting = [log.marks_after(name, folded_to)[:1] for name, folded_to in log.shards().items()]
+    oldest = min((marks[0].last_arrival_s for marks in waiting if marks), default=now.timestamp())
+    lag_s = max(0.0, now.timestamp() - oldest)
+    meaning = "telemetry_fold does not keep up: KPIs lag behind"
+    return lag_check("fold:lag", lag_s, warn_s=FOLD_LATE_AFTER_S, fail_s=FOLD_FAILED_AFTER_S, meaning=meaning)

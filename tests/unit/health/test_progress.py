@@ -1,0 +1,56 @@
+"""How far behind the records are, told from the log and its folded positions."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from opsloop.health.model import Status
+from opsloop.health.progress import fold_check, ingest_check
+
+NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Mark:
+    last_arrival_s: float
+
+
+class Logs:
+    """Logs whose items arrived so many seconds ago; ``folded`` counts how many of each are folded."""
+
+    def __init__(self, folded: dict[str, int], **ages: list[float]) -> None:
+        self.items = {log: [Mark(NOW.timestamp() - age) for age in listed] for log, listed in ages.items()}
+        self.folded = folded
+
+    def shards(self) -> dict[str, str]:
+        return {log: str(self.folded.get(log, 0)) for log in self.items}
+
+    def tail(self, log: str, since_s: float) -> list[Mark]:
+        assert since_s == NOW.timestamp()
+        return self.items[log][-1:]
+
+    def marks_after(self, log: str, position: str) -> list[Mark]:
+        return self.items[log][int(position) :]
+
+
+def test_the_newest_record_of_any_shard_tells_the_age_of_ingest():
+    check = ingest_check(Logs({}, a=[900.0, 700.0], b=[30.0]), NOW)
+    assert (check.status, check.observed_value, check.observed_unit) == (Status.PASS, 30.0, "s")
+
+
+def test_silence_warns_and_never_passes():
+    assert ingest_check(Logs({}, a=[601.0]), NOW).status is Status.WARN
+    assert ingest_check(Logs({}), NOW).status is Status.WARN
+
+
+def test_the_oldest_record_that_waits_tells_the_lag_of_the_fold():
+    check = fold_check(Logs({"a": 1, "b": 0}, a=[4000.0, 50.0], b=[70.0, 5.0]), NOW)
+    assert (check.status, check.observed_value) == (Status.PASS, 70.0)
+
+
+def test_everything_folded_is_no_lag_however_old_it_is():
+    assert fold_check(Logs({"a": 2}, a=[9000.0, 8000.0]), NOW).observed_value == 0.0
+
+
+def test_a_fold_that_stands_still_warns_and_then_fails():
+    assert fold_check(Logs({}, a=[181.0]), NOW).status is Status.WARN
+    assert fold_check(Logs({}, a=[901.0, 1.0]), NOW).status is Status.FAIL
