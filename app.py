@@ -9,7 +9,8 @@ from cdk_nag import AwsSolutionsChecks
 
 from stacks.access_stack import AccessStack
 from stacks.constructs.deployment import Deployment
-from stacks.constructs.layer_build import RUNNING, Target, machine_architecture
+from stacks.constructs.layer_build import RUNNING, LayerBuildError, Target, machine_architecture
+from stacks.constructs.yaml_source import SourceError
 from stacks.health_stack import HealthStack
 from stacks.kpi_stack import KpiStack
 from stacks.state_stack import StateStack
@@ -63,4 +64,7 @@ def _target(app: App, stage: str) -> Target:
 
 
 if __name__ == "__main__":
-    build(App(analytics_reporting=False)).synth()
+    try:
+        build(App(analytics_reporting=False)).synth()
+    except (SourceError, LayerBuildError) as error:  # a mistake in a text file: its lines say more than a traceback
+        raise SystemExit(str(error)) from None

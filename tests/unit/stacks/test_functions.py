@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stacks.generate_docs import Function, read_functions
 from tests.unit.stacks.reading import Template, allowed, every, functions, resources, statements
 
 ROOT = Path(__file__).parents[3]
@@ -127,6 +128,15 @@ def test_a_function_logs_json_to_a_group_of_its_own_that_ends(name: str, prod: d
     assert group["LogGroupName"] == f"/aws/lambda/{properties['FunctionName']}"
     assert group["RetentionInDays"] == 180
     assert "Key" in str(group["KmsKeyId"])
+
+
+@pytest.mark.parametrize("one", read_functions(), ids=lambda one: one.name)
+def test_a_function_is_given_the_settings_that_it_reads(one: Function, prod: dict[str, Template]) -> None:
+    _, _, properties = functions(prod)[one.name]
+    given = dict(properties["Environment"]["Variables"])
+    assert given.pop("POWERTOOLS_METRICS_NAMESPACE") == "Opsloop"
+    assert given.pop("POWERTOOLS_SERVICE_NAME") == one.name.partition("_")[0]
+    assert {setting.variable for setting in one.settings if setting.default is None} == set(given)
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stacks.generate_docs import read_functions
 from tests.unit.stacks.reading import Template, every, resources
 
 # A change here means that CloudFormation replaces the resource, and its data is gone or orphaned.
@@ -131,7 +132,10 @@ def test_quarantined_input_can_be_brought_back_after_a_mistake(prod: dict[str, T
 
 def test_segments_outlive_the_blocks_that_name_them(prod: dict[str, Template]) -> None:
     (rule,) = prod["State"]["Resources"]["Segments06F6163E"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert rule["ExpirationInDays"] > 35  # BLOCK_RETENTION_DAYS of telemetry_fold
+    fold = next(one for one in read_functions() if one.name == "telemetry_fold")
+    (kept,) = [setting.default for setting in fold.settings if setting.variable == "BLOCK_RETENTION_DAYS"]
+    assert kept is not None
+    assert rule["ExpirationInDays"] > int(kept)
 
 
 def test_the_api_logs_its_requests_and_has_a_limit(prod: dict[str, Template]) -> None:
