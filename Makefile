@@ -41,7 +41,7 @@ format: setup ## let ruff format and correct what it can
 	@$(BIN)/ruff format .
 
 docs: setup ## write the generated pages anew
-	@$(BIN)/python -m local.generate_docs
+	@if [ -f local/generate_docs.py ]; then $(BIN)/python -m local.generate_docs; fi
 
 synth: setup ## write the templates of STAGE to cdk.out
 	@$(BIN)/python -m local.cdk synth --quiet -c stage=$(STAGE) $(ARGS)

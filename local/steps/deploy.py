@@ -4,9 +4,8 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from local.console import StepFailedError, run_logged, step
 from local.state import ACCOUNT, REGION, ROOT, StateDir
@@ -96,11 +95,14 @@ def ensure_deployed(state: StateDir) -> None:
     state.remove("deployed")
     started = time.monotonic()
     with step("Synthesising the stacks, building the layers"):
-        in_background = Background(bootstrap, state) if not is_bootstrapped(state) else None
-        synth(state)
-    if in_background:
-        with step("Bootstrapping the account for the CDK"):
-            in_background.join()
+        bootstrapping = None if is_bootstrapped(state) else Background(bootstrap, state)
+        try:
+            synth(state)
+        finally:
+            if bootstrapping:
+                bootstrapping.join()
+    if bootstrapping:
+        bootstrapping.check()
     with step("Deploying every stack"):
         deploy(state)
     write_addresses(state)
@@ -109,25 +111,24 @@ def ensure_deployed(state: StateDir) -> None:
 
 
 class Background(threading.Thread):
-    """A step that runs beside others; `join` raises what it raised."""
+    """A step that runs beside another one; `check` raises what it raised."""
 
-    def __init__(self, task: Any, *arguments: Any) -> None:
+    def __init__(self, task: Callable[[StateDir], None], state: StateDir) -> None:
         super().__init__(daemon=True)
         self._task = task
-        self._arguments = arguments
+        self._state = state
         self._error: StepFailedError | None = None
         self.start()
 
     def run(self) -> None:
         """Run the task."""
         try:
-            self._task(*self._arguments)
+            self._task(self._state)
         except StepFailedError as error:
             self._error = error
 
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for the end of the task."""
-        super().join(timeout)
+    def check(self) -> None:
+        """Raise what the task raised."""
         if self._error:
             raise self._error
 
