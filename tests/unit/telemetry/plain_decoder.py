@@ -205,12 +205,12 @@ def _metrics(cells: Cells, body: bytes, arrival: int, dimensions: tuple[str, ...
 
 
 def stream(resource: Any, point: Any) -> str:
-    """The name of a cumulative stream: of its resource, its attributes in any order, its start."""
+    """The name of a cumulative stream: its start, and a hash of resource, attributes in any order, and start."""
     digest = blake2b(digest_size=8)
     for part in (resource.SerializeToString(), *sorted(pair.SerializeToString() for pair in point.attributes)):
         digest.update(struct.pack(">I", len(part)) + part)
     digest.update(struct.pack("<Q", point.start_time_unix_nano))
-    return digest.hexdigest()
+    return f"{point.start_time_unix_nano // 10**9}-{digest.hexdigest()}"
 
 
 def _point(which: str, data: Any, point: Any) -> Iterator[tuple[str, tuple[float, ...], tuple[Any, ...]]]:

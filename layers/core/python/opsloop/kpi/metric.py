@@ -1,7 +1,8 @@
 """Rows of any metric: what the senders' instruments and logs said, in the metric's own unit.
 
 Computed from blocks whenever asked, so they reach back as far as blocks are kept. Cumulative streams are differenced
-here, each by itself: a stream's value rises from its start, and what counts is by how much it rose within the period.
+here, each by itself: a stream's value rises from 0 at its start, and what counts is by how much it rose within the
+period. Of a stream that started before what is read, the first value found is only where the next is measured from.
 """
 
 from collections import defaultdict
@@ -21,9 +22,10 @@ from opsloop.telemetry.model import Block, Series
 
 METRIC_PREFIX = "metric:"
 STREAM = "stream"
-"""The attribute that keeps cumulative streams apart; rows add their increases up and do not show it."""
+"""The attribute that keeps cumulative streams apart: ``<start in seconds since the epoch>-<hash>``. Rows add their
+increases up and do not show it."""
 LOOKBACK_MINUTES = MINUTES_PER_HOUR
-"""How far before the range a stream's last value is looked for; one without any began within the range."""
+"""How far before the range a stream's last value is looked for."""
 _SUMS = {"delta_sum", "cumulative_sum"}
 
 
@@ -72,8 +74,9 @@ def metric_rows(
 ) -> list[MetricRow]:
     """Return the rows of ``metric`` in the periods from ``first_minute`` to before ``end_minute``, in no order.
 
-    ``blocks`` also hold the time before, so that cumulative streams can be told from new ones.
+    ``blocks`` also hold the ``LOOKBACK_MINUTES`` before, in which the last values of cumulative streams are found.
     """
+    first_read = hour_start(first_minute - LOOKBACK_MINUTES)
     cells = merge([block.cells for block in blocks])
     plain = regroup(cells, lambda one: one if one.metric == metric and not _is_cumulative(one) else None, 1)
     totals = regroup(plain, lambda one: one, MINUTES[resolution])
@@ -83,21 +86,26 @@ def metric_rows(
         if first_minute <= totals.minute[cell] < end_minute
     ]
     streams = regroup(cells, lambda one: one if one.metric == metric and _is_cumulative(one) else None, 1)
-    for (series, start), rise in _rises(streams, resolution, first_minute, end_minute).items():
+    for (series, start), rise in _rises(streams, first_read, resolution, first_minute, end_minute).items():
         rows.append(_cumulative_row(series, rise, period_at(resolution, start, now_minute=now_minute)))
     return [_sealed(row, blocks) for row in rows]
 
 
-def _rises(streams: Aggregate, resolution: str, first: int, end: int) -> dict[tuple[Series, int], _Rise]:
+def _rises(
+    streams: Aggregate, first_read: int, resolution: str, first: int, end: int
+) -> dict[tuple[Series, int], _Rise]:
     """Return by how much the streams of each series rose in each period, streams added up.
 
-    A stream without a value before rose from 0. A value below the one before is a restart from 0.
+    A stream rose from 0 if it started at ``first_read`` or later, else from its first value. A value below the one
+    before is a restart from 0.
     """
     rises: dict[tuple[Series, int], _Rise] = defaultdict(_Rise)
     last: dict[int, float] = {}
     columns = (streams.series_index, streams.minute, streams.count, streams.minimum, streams.maximum)
     for index, minute, points, low, high in zip(*(column.tolist() for column in columns), strict=True):
-        before = last.get(index, 0.0)
+        before = last.get(index)
+        if before is None:
+            before = 0.0 if _start_minute(streams.series[index]) >= first_read else low
         if low >= before:
             increase, last[index] = high - before, high
         elif high < before:
@@ -149,6 +157,10 @@ def _percentiles(totals: Aggregate, cell: int, series: Series) -> list[float | N
     ranks = np.ceil(np.array(PROBABILITIES) * reached[-1])
     bounds = np.array([*series.bounds, np.nan])[keys[np.searchsorted(reached, ranks)]]
     return [_number(value) for value in np.fmin(bounds, maximum)]
+
+
+def _start_minute(stream: Series) -> int:
+    return int(dict(stream.attributes)[STREAM].partition("-")[0]) // 60
 
 
 def _is_cumulative(series: Series) -> bool:

@@ -29,6 +29,7 @@ Names = tuple[Ints, list[str]]
 """For each message the number of its name, and the names."""
 
 STREAM = "stream"
+NS_PER_S = 1_000_000_000
 MAX_COUNT = 1 << 53
 """Counts above this are not believed: they could not be added up exactly."""
 
@@ -239,7 +240,8 @@ def _decode(requests: Requests, points: _Points, measured: _Measured, names: Nam
 def _streams(requests: Requests, points: _Points, attributes: Fields) -> tuple[Ints, list[str]]:
     """Return for each point the number of its stream, -1 unless it is cumulative, and the streams' names.
 
-    A stream is what one process counts under one set of attributes since one start.
+    A stream is what one process counts under one set of attributes since one start. Its name begins with that start,
+    in seconds since the epoch: a reader of its first value has to know whether it rose from 0 in the time it reads.
     """
     ids = np.full(len(points), -1, dtype=np.int64)
     rows = np.flatnonzero(points.is_cumulative)
@@ -257,6 +259,6 @@ def _streams(requests: Requests, points: _Points, attributes: Fields) -> tuple[I
     for row, parts in pairs.items():
         resource = requests.resource_bytes[points.messages.resource[row]]
         whole = b"".join(len(part).to_bytes(4, "big") + part for part in (resource, *sorted(parts)))
-        name = blake2b(whole + start[row].tobytes(), digest_size=8).hexdigest()
+        name = f"{int(start[row]) // NS_PER_S}-{blake2b(whole + start[row].tobytes(), digest_size=8).hexdigest()}"
         ids[row] = numbers.setdefault(name, len(numbers))
     return ids, list(numbers)
