@@ -57,14 +57,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     for log_key, position in log.shards().items():
         try:
             for folding in pending(log_key, position):
+                if segments and context.get_remaining_time_in_millis() < STOP_BEFORE_END_MS:
+                    lag_s = max(lag_s, now.timestamp() - folding.segments[0].last_arrival_s)
+                    break
                 fold(folding, now)
                 late += tell_late_data(folding, now, correlation_id)
                 log.advance(log_key, position, folding.end)
                 position = folding.end
                 segments += len(folding.segments)
-                if context.get_remaining_time_in_millis() < STOP_BEFORE_END_MS:
-                    lag_s = max(lag_s, now.timestamp() - folding.segments[-1].last_arrival_s)
-                    break
         except ConflictError as error:
             logger.info("another fold was ahead", log=log_key, reason=error.message)
         except TransientError as error:  # the next run goes on from here

@@ -1,0 +1,209 @@
+"""telemetry_ingest on a mocked AWS: each sample event, and stores that fail."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from opsloop.errors import ConflictError, DependencyUnavailableError
+from opsloop.telemetry.segment import decode_body
+
+SAMPLES = Path(__file__).resolve().parents[1] / "data/otlp"
+FIRST = "49590338271490256608559692538361571095921575989136588898"
+
+
+@pytest.fixture
+def handler(aws, load_handler):
+    return load_handler("telemetry_ingest")
+
+
+def logged(aws):
+    """Return the log items, by the order of their keys."""
+    items = [item for item in aws.items("TELEMETRY_TABLE") if item["pk"]["S"].startswith("log#")]
+    return sorted(items, key=lambda item: item["sk"]["S"])
+
+
+def numbers(item):
+    return {name: float(value["N"]) for name, value in item.items() if "N" in value}
+
+
+def counts(item):
+    """Return what the segment of a log item counts, per metric and kind of span or log record."""
+    cells, _ = decode_body(item["body"]["B"])
+    found = {}
+    for i, count in zip(cells.series_index.tolist(), cells.count.tolist(), strict=True):
+        one = cells.series[i]
+        if one.metric in ("span.duration", "log.records"):
+            found[one.metric, one.kind] = found.get((one.metric, one.kind), 0) + count
+    return found
+
+
+def points():
+    """Return how many data points the sample of metrics has, as protobuf's own parser sees it."""
+    message = ExportMetricsServiceRequest.FromString((SAMPLES / "shop-metrics-0.pb").read_bytes())
+    return sum(
+        len(getattr(metric, metric.WhichOneof("data")).data_points)
+        for group in message.resource_metrics
+        for scope in group.scope_metrics
+        for metric in scope.metrics
+    )
+
+
+def test_a_batch_of_our_receiver_becomes_one_item_of_its_shards_log(handler, aws, event, context, capsys):
+    handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+    (item,) = logged(aws)
+    created = aws.client("kinesis").describe_stream_summary(StreamName="opsloop-test-stream")
+    seconds = int(created["StreamDescriptionSummary"]["StreamCreationTimestamp"].timestamp())
+    assert item["pk"]["S"] == f"log#opsloop-test-stream#{seconds}#shardId-000000000000"
+    assert item["sk"]["S"] == "0" * 64
+    assert item["to"]["S"] == str(int(FIRST) + 2).zfill(64)
+    assert numbers(item) | {"expires_at": 0, "min_minute": 0, "max_minute": 0} == {
+        "records": 3,
+        "items": 20 + 20 + points(),  # spans and log records as the samples' README says
+        "quarantined": 0,
+        "duplicates": 0,
+        "first_arrival": 1795212830.783,
+        "last_arrival": 1795212830.983,
+        "expires_at": 0,
+        "min_minute": 0,
+        "max_minute": 0,
+    }
+    assert numbers(item)["expires_at"] == 1795212830 + 9 * 86_400
+    assert len(item["fingerprints"]["B"]) == 3 * 8
+    assert sum(count for (metric, _), count in counts(item).items() if metric == "span.duration") == 20
+    assert sum(count for (metric, _), count in counts(item).items() if metric == "log.records") == 20
+    registry = [item for item in aws.items("TELEMETRY_TABLE") if item["pk"]["S"] == "shards"]
+    assert [(one["sk"], one["folded_to"]["S"]) for one in registry] == [(item["pk"], "0" * 64)]
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (line["RecordsIngested"], line["ItemsIngested"], line["RecordsQuarantined"]) == (3, 40 + points(), 0)
+    assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Opsloop"
+    assert line["correlation_id"] == context.aws_request_id
+    named = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert named <= line.keys()
+
+
+def test_an_unterminated_stream_of_an_older_collector_is_read(handler, aws, event, context):
+    handler.lambda_handler(event("telemetry_ingest/collector_unterminated_gzip"), context)
+    (item,) = logged(aws)
+    assert numbers(item)["quarantined"] == 0
+    assert numbers(item)["items"] == 20
+
+
+def test_garbled_records_lie_whole_in_quarantine_and_the_good_one_counts(handler, aws, event, context, capsys):
+    batch = event("telemetry_ingest/one_good_one_garbled")
+    handler.lambda_handler(batch, context)
+    (item,) = logged(aws)
+    assert (numbers(item)["records"], numbers(item)["quarantined"], numbers(item)["items"]) == (3, 2, 20)
+    kept = aws.objects("QUARANTINE_BUCKET")
+    assert b"not telemetry at all" in kept.values()
+    assert all(key.startswith("telemetry_ingest/2026-11-20/") for key in kept)
+    assert len(kept) == 2
+    garbled = next(key for key, body in kept.items() if body != b"not telemetry at all")
+    metadata = aws.client("s3").head_object(Bucket="opsloop-test-quarantine", Key=garbled)["Metadata"]
+    assert "past the end" in metadata["reason"]
+    assert metadata["sequence"] == str(int(FIRST) + 21)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["RecordsQuarantined"] == 2
+
+
+def test_a_record_that_is_sent_twice_counts_once(handler, aws, event, context):
+    handler.lambda_handler(event("telemetry_ingest/sent_twice"), context)
+    (item,) = logged(aws)
+    assert (numbers(item)["records"], numbers(item)["duplicates"], numbers(item)["items"]) == (2, 1, 20)
+
+
+def test_outside_the_window_the_same_bytes_are_new_data(handler, aws, event, context):
+    batch = event("telemetry_ingest/sent_twice")
+    first, second = ({"Records": [record]} for record in batch["Records"])
+    second["Records"][0]["kinesis"]["approximateArrivalTimestamp"] += 901
+    handler.lambda_handler(first, context)
+    handler.lambda_handler(second, context)
+    assert [numbers(item)["duplicates"] for item in logged(aws)] == [0, 0]
+
+
+def test_a_cold_start_knows_the_re_sent_record_from_the_log(handler, aws, event, context, load_handler):
+    batch = event("telemetry_ingest/sent_twice")
+    first, second = ({"Records": [record]} for record in batch["Records"])
+    handler.lambda_handler(first, context)
+    load_handler("telemetry_ingest").lambda_handler(second, context)
+    assert [numbers(item)["duplicates"] for item in logged(aws)] == [0, 1]
+
+
+@pytest.mark.parametrize("is_cold", [False, True])
+def test_a_redelivered_batch_adds_nothing(handler, aws, event, context, load_handler, is_cold):
+    handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+    before = aws.items("TELEMETRY_TABLE")
+    again = load_handler("telemetry_ingest") if is_cold else handler
+    again.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+    assert aws.items("TELEMETRY_TABLE") == before
+
+
+def test_two_writers_of_one_shard_do_not_count_a_record_twice(handler, aws, event, context, load_handler):
+    batch = event("telemetry_ingest/receiver_batch")
+    other = load_handler("telemetry_ingest")
+    other.open_log("shardId-000000000000", 0.0)  # it has read the empty log, then the first writer commits
+    handler.lambda_handler({"Records": batch["Records"][:2]}, context)
+    other.lambda_handler(batch, context)
+    assert [numbers(item)["records"] for item in logged(aws)] == [2, 1]
+
+
+def test_a_stream_that_was_made_again_begins_a_new_log(handler, aws, event, context):
+    handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+    handler.stream.created_s = lambda: 1_900_000_000
+    handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+    assert len({item["pk"]["S"] for item in logged(aws)}) == 2
+
+
+def test_a_segment_too_large_for_an_item_lies_in_the_segment_bucket(handler, aws, event, context, monkeypatch):
+    monkeypatch.setattr("opsloop.adapters.telemetry_log.MAX_ITEM_BYTES", 500)
+    handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+    (item,) = logged(aws)
+    assert "body" not in item
+    body = aws.objects("SEGMENT_BUCKET")[item["body_key"]["S"]]
+    assert sum(decode_body(body)[0].count) > 40
+
+
+class Failing:
+    """A store that does not answer."""
+
+    def __getattr__(self, name):
+        def fail(*_args, **_kwargs):
+            raise DependencyUnavailableError("telemetry table: ProvisionedThroughputExceededException")
+
+        return fail
+
+
+@pytest.mark.parametrize("part", ["log", "quarantine", "stream"])
+def test_a_store_that_does_not_answer_gets_the_batch_delivered_again(handler, aws, event, context, monkeypatch, part):
+    monkeypatch.setattr(handler, part, Failing())
+    if part == "stream":
+        Failing.name = "opsloop-test-stream"
+    with pytest.raises(DependencyUnavailableError):
+        handler.lambda_handler(event("telemetry_ingest/one_good_one_garbled"), context)
+    assert logged(aws) == []
+    monkeypatch.undo()
+
+
+def test_a_writer_that_always_comes_second_gives_up_and_raises(handler, aws, event, context, monkeypatch):
+    def conflict(*_args, **_kwargs):
+        raise ConflictError("somebody else was first")
+
+    monkeypatch.setattr(handler.log, "append", conflict)
+    with pytest.raises(ConflictError, match="20 times"):
+        handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+
+
+def test_the_quarantine_is_written_before_the_log(handler, aws, event, context, monkeypatch):
+    def crash(*_args, **_kwargs):
+        raise DependencyUnavailableError("telemetry table: away")
+
+    monkeypatch.setattr(handler.log, "append", crash)
+    with pytest.raises(DependencyUnavailableError):
+        handler.lambda_handler(event("telemetry_ingest/one_good_one_garbled"), context)
+    assert len(aws.objects("QUARANTINE_BUCKET")) == 2
+
+
+def test_arrivals_of_the_sample_are_what_its_clock_said(event):
+    arrival = event("telemetry_ingest/receiver_batch")["Records"][0]["kinesis"]["approximateArrivalTimestamp"]
+    assert datetime.fromtimestamp(arrival, UTC).isoformat().startswith("2026-11-20T22:13:50")
