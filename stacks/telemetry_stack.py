@@ -13,8 +13,6 @@ from stacks.constructs.schedule import Schedule
 from stacks.constructs.webhook import Webhook
 from stacks.state_stack import StateStack
 
-SIGNALS = ("traces", "metrics", "logs")
-
 
 class TelemetryStack(Stack):
     """Telemetry: receive it over HTTP, write it from the stream to the log, fold the log into hourly blocks."""
@@ -43,7 +41,7 @@ class TelemetryStack(Stack):
             memory_mb=1024,
             timeout_s=29,
         )
-        routes = [f"POST /v1/{signal}" for signal in SIGNALS]
+        routes = ["POST /v1/traces", "POST /v1/metrics", "POST /v1/logs"]
         Webhook(self, "ReceiveApi", function=receive, api=state.api, routes=routes)
         allow_stream(receive, state.stream, "kinesis:PutRecords", "kinesis:DescribeStreamSummary")
         allow_table(receive, state.access, "dynamodb:GetItem")

@@ -14,6 +14,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "telemetry_fold": RUNTIME | NUMERIC,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
+    "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
 }
 
 # layer -> top-level packages that it may bring into a process; pydantic (100 ms) waits for its first webhook
