@@ -65,16 +65,24 @@ def send(
         opsloop send --signal traces capture.bin --json
     """
     client = session_of(context).client()
-    results = [_post(client, file, signal) for file in files]
+    results: list[Sent] = []
+    try:
+        for file in files:
+            results.append(_post(client, file, signal))
+    finally:  # whatever ends this early, what was sent before it is told
+        _show(results, as_json=as_json)
+    if not all(result.accepted and not result.rejected for result in results):
+        raise typer.Exit(ExitCode.NO)
+
+
+def _show(results: list[Sent], *, as_json: bool) -> None:
     if as_json:
         show_json({"sent": [asdict(result) for result in results]})
-    else:
+    elif results:
         show_table(
             ["file", "signal", "status", "result"],
             [[result.file, result.signal, str(result.status), _verdict(result)] for result in results],
         )
-    if not all(result.accepted and not result.rejected for result in results):
-        raise typer.Exit(ExitCode.NO)
 
 
 def _post(client: "Client", file: Path, signal: SignalName | None) -> Sent:

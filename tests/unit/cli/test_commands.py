@@ -209,6 +209,17 @@ def test_send_goes_on_after_a_refused_file_and_says_no(local: Run, api: FakeApi,
     assert result.exit_code == 1
 
 
+def test_what_was_sent_is_told_although_the_rest_could_not_be(local: Run, api: FakeApi, tmp_path: Path):
+    for name in ("a.pb", "b.pb", "c.pb"):
+        (tmp_path / name).write_bytes(trace_body())
+    api.will("POST /v1/traces", body=b"", content_type=PROTOBUF)
+    api.will("POST /v1/traces", status=503, content_type=PROTOBUF, body=b"\x08\x0e\x12\x09try later")
+    result = local("send", "a.pb", "b.pb", "c.pb", "--json")
+    assert [sent["file"] for sent in json.loads(result.stdout)["sent"]] == ["a.pb"]
+    assert (result.exit_code, result.stderr) == (3, "opsloop: b.pb: try later\n")
+    assert len(api.asked) == 2
+
+
 def test_send_tells_the_signal_by_name_where_content_does_not(local: Run, api: FakeApi, tmp_path: Path):
     (tmp_path / "metrics-7.bin").write_bytes(b"")
     (tmp_path / "seven.bin").write_bytes(b"")
