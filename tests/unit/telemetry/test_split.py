@@ -73,6 +73,16 @@ def test_many_small_resources_share_a_part():
     assert len(divide(request, "traces", len(request) // 2).parts) == 3
 
 
+def test_the_headers_of_the_resources_in_a_part_count_too():
+    request = REQUESTS["traces"].FromString(shop(spans=1, resources=100))
+    for resource in request.resource_spans:
+        resource.resource.attributes.add(key="k").value.string_value = "x" * 300
+    division = divide(request.SerializeToString(), "traces", 1_200)
+    assert max(len(part.protobuf) for part in division.parts) <= 1_200
+    assert not any(part.is_oversize for part in division.parts)
+    assert division.items == 100
+
+
 def test_the_points_of_one_metric_may_go_to_several_parts():
     request = REQUESTS["metrics"]()
     metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="queue.depth", unit="1")

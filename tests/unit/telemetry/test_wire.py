@@ -113,6 +113,19 @@ def test_unknown_fields_are_skipped_if_they_are_whole(unknown, is_good):
     assert is_parsed(body, "traces") is is_good
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x0a\x02\x12\x04\x0a\x02\x0a\x00",  # scope_spans reaches into what follows its resource_spans
+        b"\x0a\x02\x1a\x04\x0a\x02\x0a\x00",  # so does a string
+        b"\x0a\x04\x12\x02\x12\xff\x01\x00",  # so does a length itself
+    ],
+)
+def test_a_field_must_end_inside_its_message_not_only_inside_the_body(body):
+    assert not is_accepted(body, "traces")
+    assert not is_parsed(body, "traces")
+
+
 def test_messages_nested_beyond_the_limit_are_refused():
     value = b""
     for _ in range(2_000):
