@@ -120,6 +120,15 @@ def test_an_operation_that_was_not_called_in_a_stored_hour_is_unknown_there(ask,
     assert (row["state"], row["requests"]) == ("UNKNOWN", None)
 
 
+def test_an_hour_that_is_stored_is_not_looked_for_in_blocks(ask, handler, blocks, pages, monkeypatch):
+    fill(blocks, pages)
+    read, ranges = handler.blocks.read, []
+    monkeypatch.setattr(handler.blocks, "read", lambda *asked: ranges.append(asked[1:]) or read(*asked))
+    for operation in ("GET /1", "never"):
+        ask(service="web", operation=operation, from_=OPEN * 60 - 7200, to=OPEN * 60 + 60)
+    assert ranges == [(OPEN - 60, OPEN)] * 2  # the closed hour that is not rolled up yet, and the open one
+
+
 def test_kinds_are_asked_for_by_name(ask, blocks, pages):
     fill(blocks, pages)
     rows = ask(service="web", operation="charge", kind="client", from_=OPEN * 60 - 7200)["rows"]

@@ -7,7 +7,7 @@ import hashlib
 import json
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -145,7 +145,7 @@ def row_json(row: KpiRow | MetricRow) -> dict[str, Any]:
         if name == "start_minute":
             answer["start"] = format_time(time_of(value))
         elif name == "sources":
-            answer["sources"] = [asdict(source) for source in value]
+            answer["sources"] = [dict(vars(source)) for source in value]
         else:
             answer[name] = value
     return answer

@@ -77,28 +77,33 @@ def read_rows(question: Question, *, blocks: Blocks, pages: RangePages) -> Itera
 
 def _from_pages(question: Question, wanted: Sequence[Period], pages: RangePages) -> tuple[Starts, set[int]]:
     """Return the stored rows asked for by start, and the starts of all periods that are stored."""
+    rows: dict[int, list[KpiRow]] = {}
+    for page in _pages_of(question, wanted, pages):
+        if question.wants(page.key.operation, page.key.kind):
+            for row in page.rows:
+                rows.setdefault(row.start_minute, []).append(row)
+    in_range = {period.start_minute for period in wanted}
+    found = {start: rows[start] for start in rows if start in in_range}
+    unclear = [period for period in wanted if period.is_complete and period.start_minute not in found]
+    return found, set(found) | _stored(question, unclear, pages)
+
+
+def _pages_of(question: Question, wanted: Sequence[Period], pages: RangePages) -> Iterable[Page]:
     name, resolution = question.service.name, question.resolution
     starts = sorted({page_start(resolution, period.start_minute) for period in wanted})
     if question.operation is None:
-        found = pages.read_range(name, resolution, starts[0], starts[-1])
-    else:
-        kinds = KINDS if question.kind is None else (question.kind,)
-        series = {(question.operation, kind) for kind in kinds} | {(WHOLE_SERVICE, "request")}
-        keys = [PageKey(name, resolution, start, kind, operation) for start in starts for operation, kind in series]
-        found = list(pages.read(keys).values())
-    in_range = {period.start_minute for period in wanted}
-    rows: dict[int, list[KpiRow]] = {}
-    are_stored: set[int] = set()
-    for page in found:
-        is_wanted = question.wants(page.key.operation, page.key.kind)
-        says_what_is_stored = (page.key.operation, page.key.kind) == (WHOLE_SERVICE, "request")
-        for row in page.rows if is_wanted or says_what_is_stored else ():
-            if row.start_minute in in_range:
-                if is_wanted:
-                    rows.setdefault(row.start_minute, []).append(row)
-                if says_what_is_stored:
-                    are_stored.add(row.start_minute)
-    return rows, are_stored
+        return pages.read_range(name, resolution, starts[0], starts[-1])
+    kinds = KINDS if question.kind is None else (question.kind,)
+    keys = [PageKey(name, resolution, start, kind, question.operation) for start in starts for kind in kinds]
+    return pages.read(keys).values()
+
+
+def _stored(question: Question, unclear: Sequence[Period], pages: RangePages) -> set[int]:
+    """Return the starts of those periods that are stored, with rows of others: the whole service's row says so."""
+    name, resolution = question.service.name, question.resolution
+    starts = sorted({page_start(resolution, period.start_minute) for period in unclear})
+    keys = [PageKey(name, resolution, start, "request", WHOLE_SERVICE) for start in starts]
+    return {row.start_minute for page in pages.read(keys).values() for row in page.rows}
 
 
 def _from_blocks(question: Question, missing: Sequence[Period], blocks: Blocks) -> Starts:
