@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute, UTCDateTimeAttribute
-from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, GetError, PutError, PynamoDBException, TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
@@ -42,11 +41,6 @@ class AccessTable:
     def __init__(self, table_name: str) -> None:
         KeyRecord.Meta.table_name = table_name
         KeyRecord._connection = None  # made at the first use, for this table
-        self._transactions = Connection(
-            connect_timeout_seconds=_CONNECT_TIMEOUT_S,
-            read_timeout_seconds=_READ_TIMEOUT_S,
-            max_retry_attempts=_RETRIES,
-        )
 
     def find(self, key_id: str) -> ApiKey | None:
         """Return the key of that id, revoked and expired ones too, or None."""
@@ -112,8 +106,9 @@ class AccessTable:
         if key.revoked_at is not None:
             return key
         witness = surviving_admin(key, keys, now)
+        connection = KeyRecord._get_connection().connection  # the model's own: its endpoint, timeouts, and open client
         try:
-            with TransactWrite(connection=self._transactions) as write:
+            with TransactWrite(connection=connection) as write:
                 write.update(
                     KeyRecord(key_id),
                     actions=[KeyRecord.revoked_at.set(now)],

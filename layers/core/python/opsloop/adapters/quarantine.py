@@ -17,7 +17,7 @@ from opsloop.errors import DependencyUnavailableError
 
 _PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 3, "mode": "standard"})
 _READABLE = " !#$&'()*+,/:;=?@[]"  # left as they are in metadata
-_MAX_REASON = 1_000  # S3 keeps 2 KB of metadata per object
+_MAX_REASON, _MAX_FACT = 1_000, 150  # S3 keeps 2 KB of metadata per object
 
 
 class Quarantine:
@@ -42,7 +42,7 @@ class Quarantine:
         ``reason`` and ``facts`` are kept percent-encoded: metadata are ASCII. Raises ``DependencyUnavailableError``.
         """
         key = f"{source}/{now:%Y-%m-%d}/{sha256(body).hexdigest()}"
-        metadata = {name: quote(value[:200], safe=_READABLE) for name, value in (facts or {}).items()}
+        metadata = {name: quote(value, safe=_READABLE)[:_MAX_FACT] for name, value in (facts or {}).items()}
         metadata["reason"] = quote(reason, safe=_READABLE)[:_MAX_REASON]
         try:
             self._client.put_object(
