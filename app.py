@@ -23,7 +23,11 @@ STATE: dict[str, dict[str, Any]] = {
     "prod": {"shards": 4, "stream_retention_h": 168},
 }
 DEPLOYMENT: dict[str, dict[str, Any]] = {
-    LOCAL: {"removal_policy": RemovalPolicy.DESTROY, "log_retention": logs.RetentionDays.ONE_WEEK},
+    LOCAL: {
+        "removal_policy": RemovalPolicy.DESTROY,
+        "log_retention": logs.RetentionDays.ONE_WEEK,
+        "requires_tls": False,
+    },
     "dev": {},
     "prod": {"log_retention": logs.RetentionDays.SIX_MONTHS},
 }

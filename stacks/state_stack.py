@@ -124,27 +124,29 @@ class StateStack(Stack):
 
     def _access_log_bucket(self) -> s3.Bucket:
         """Return the bucket for the other buckets' access logs; S3 delivers these to its own encryption only."""
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "AccessLogs",
             encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
+            enforce_ssl=self.deployment.requires_tls,
+            minimum_tls_version=1.2 if self.deployment.requires_tls else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(ACCESS_LOG_DAYS))],
             removal_policy=self.deployment.removal_policy,
         )
+        self.deployment.accept_plain_http(bucket, "S10")
+        return bucket
 
     def _bucket(self, id_: str, *, expires_after_days: int, is_versioned: bool = False) -> s3.Bucket:
         """Return a bucket; objects that are named by their content need no versions, others do."""
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             id_,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
+            enforce_ssl=self.deployment.requires_tls,
+            minimum_tls_version=1.2 if self.deployment.requires_tls else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             versioned=is_versioned,
             lifecycle_rules=[
@@ -158,6 +160,8 @@ class StateStack(Stack):
             server_access_logs_prefix=f"{id_.lower()}/",
             removal_policy=self.deployment.removal_policy,
         )
+        self.deployment.accept_plain_http(bucket, "S10")
+        return bucket
 
     def _stream(self, shards: int, retention_h: int) -> kinesis.Stream:
         stream = kinesis.Stream(
@@ -175,8 +179,13 @@ class StateStack(Stack):
 
     def _alarm_topic(self) -> sns.Topic:
         topic = sns.Topic(
-            self, "Alarms", display_name=f"{self.deployment.prefix} alarms", master_key=self.key, enforce_ssl=True
+            self,
+            "Alarms",
+            display_name=f"{self.deployment.prefix} alarms",
+            master_key=self.key,
+            enforce_ssl=self.deployment.requires_tls,
         )
+        self.deployment.accept_plain_http(topic, "SNS3")
         topic.apply_removal_policy(self.deployment.removal_policy)
         return topic
 

@@ -40,6 +40,7 @@ class OpsFunction(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.name = name
+        self._deployment = state.deployment
         full_name = f"{state.deployment.prefix}-{name}"
         log_group = logs.LogGroup(
             self,
@@ -85,9 +86,10 @@ class OpsFunction(Construct):
                 self,
                 "Failures",
                 encryption=sqs.QueueEncryption.SQS_MANAGED,
-                enforce_ssl=True,
+                enforce_ssl=self._deployment.requires_tls,
                 retention_period=Duration.days(14),
             )
+            self._deployment.accept_plain_http(self._failures, "SQS4")
             acknowledge(self._failures, "SQS3", "This is a dead-letter queue itself; an alarm watches it.")
             self.alarms.dead_letters(self._failures, self.name)
         return self._failures

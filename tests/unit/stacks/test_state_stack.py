@@ -125,6 +125,11 @@ def test_buckets_refuse_requests_without_tls(prod: dict[str, Template]) -> None:
     assert protected == set(resources(prod["State"], "S3::Bucket"))
 
 
+def test_nothing_refuses_the_plain_http_of_the_local_cloud(local: dict[str, Template]) -> None:
+    assert all("aws:SecureTransport" not in str(template) for template in local.values())
+    assert all("s3:TlsVersion" not in str(template) for template in local.values())
+
+
 def test_quarantined_input_can_be_brought_back_after_a_mistake(prod: dict[str, Template]) -> None:
     bucket = prod["State"]["Resources"]["Quarantine23FF09FE"]["Properties"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
