@@ -79,9 +79,8 @@ def run(state: StateDir, *, with_demo: bool) -> int:
         stack = up(state)
         is_equal = True
         if with_demo:
-            is_first_demo = not state.read("demo")
             cloud.want(state, "cloud", "pump", "demo")
-            comparison = compare.wait_for_comparison(state, is_first_demo=is_first_demo)
+            comparison = compare.wait_for_comparison(state)
             is_equal = comparison.is_equal
             report.show_comparison(comparison)
         report.show_addresses(stack, str(state.root))

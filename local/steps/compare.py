@@ -13,6 +13,7 @@ from local.steps.http import get_json
 PATIENCE_S = 300.0
 POLL_S = 1.0
 ENOUGH_REQUESTS = 100
+FIRST_DEMO = "first-demo"
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,41 @@ def running_truth(state: StateDir) -> dict[str, Any] | None:
         return None
 
 
-def comparable_span(state: StateDir, now_s: float, *, is_first_demo: bool) -> Span | None:
+def comparable_span(state: StateDir, now_s: float) -> Span | None:
     """Return the minutes that can be compared now, None if there are none yet.
 
     The running demo's, or, while it is too young, those of the one before, which wrote its counts down when it was
-    stopped: that shows at once that nothing was lost on the way. The minute in which a demo starts counts too when
-    nobody can have sent anything before it, and when enough of that minute was left.
+    stopped: that shows at once that nothing was lost on the way.
     """
     running, end = running_truth(state), int(now_s // 60)
     if running:
-        first = running["started_minute"] if is_first_demo else running["complete_from"]
+        first = first_minute(state, running)
         if end > first and sum_of_requests(running, end) >= ENOUGH_REQUESTS:
-            return Span(first, end, is_running=True)
+            return Span(first, settled(first, end), is_running=True)
     former = state.read("demo-truth")
     if former:
         last = max(map(int, former["minutes"]), default=0)  # a demo that starts again may send into this one too
-        if last > former["complete_from"]:
-            return Span(former["complete_from"], last, is_running=False)
+        first = first_minute(state, former)
+        if last > first:
+            return Span(first, settled(first, last), is_running=False)
     return None
+
+
+def first_minute(state: StateDir, counts: dict[str, Any]) -> int:
+    """Return the first minute that the demo with these counts can be held to.
+
+    A demo counts its first minute from somewhere in the middle. The very first demo of a cloud can be held to it all
+    the same, for nobody can have sent anything before; which one that was is remembered here.
+    """
+    if not state.read(FIRST_DEMO):
+        state.write(FIRST_DEMO, {"started_minute": counts["started_minute"]})
+    is_first = state.read(FIRST_DEMO)["started_minute"] == counts["started_minute"]
+    return int(counts["started_minute"] if is_first else counts["complete_from"])
+
+
+def settled(first: int, end: int) -> int:
+    """Return ``end`` without its last minute, which may not be folded yet, if another one is left."""
+    return max(first + 1, end - 1)
 
 
 def sum_of_requests(counts: dict[str, Any], end: int) -> int:
@@ -92,10 +110,10 @@ def compare(state: StateDir, span: Span) -> Comparison | None:
     return Comparison(lines, span.first_minute, span.end_minute)
 
 
-def wait_for_span(state: StateDir, deadline: float, *, is_first_demo: bool) -> Span:
+def wait_for_span(state: StateDir, deadline: float) -> Span:
     """Wait until the demo has counted a minute that can be compared."""
     while time.monotonic() < deadline:
-        span = comparable_span(state, time.time(), is_first_demo=is_first_demo)
+        span = comparable_span(state, time.time())
         if span:
             return span
         time.sleep(POLL_S)
@@ -104,7 +122,7 @@ def wait_for_span(state: StateDir, deadline: float, *, is_first_demo: bool) -> S
     )
 
 
-def wait_for_comparison(state: StateDir, *, is_first_demo: bool) -> Comparison:
+def wait_for_comparison(state: StateDir) -> Comparison:
     """Wait until the API agrees with the demo about its minutes so far.
 
     Returns
@@ -119,7 +137,7 @@ def wait_for_comparison(state: StateDir, *, is_first_demo: bool) -> Comparison:
     """
     deadline = time.monotonic() + PATIENCE_S
     with step("Waiting until a minute of the demo is over"):
-        span = wait_for_span(state, deadline, is_first_demo=is_first_demo)
+        span = wait_for_span(state, deadline)
     latest, trouble = None, "every count is zero"
     with step("Waiting until the KPI API counts it"):
         while time.monotonic() < deadline:

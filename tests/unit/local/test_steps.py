@@ -57,10 +57,12 @@ def truth(*, started: int, last: int, requests: int = 500) -> dict[str, Any]:
     return {"started_minute": started, "complete_from": started + 1, "minutes": minutes}
 
 
-def span(state: StateDir, running: dict[str, Any] | None, minute: int, *, is_first_demo: bool = False) -> Any:
+def span(state: StateDir, running: dict[str, Any] | None, minute: int, *, first_demo: int = MINUTE - 60) -> Any:
+    if not state.read("first-demo"):
+        state.write("first-demo", {"started_minute": first_demo})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compare, "running_truth", lambda _: running)
-        return compare.comparable_span(state, minute * 60 + 5.0, is_first_demo=is_first_demo)
+        return compare.comparable_span(state, minute * 60 + 5.0)
 
 
 def test_the_minute_that_runs_is_not_compared(state):
@@ -69,20 +71,32 @@ def test_the_minute_that_runs_is_not_compared(state):
     assert span(state, running, MINUTE + 1) is None
 
 
+def test_the_last_minute_which_may_not_be_folded_yet_is_left_out_when_there_are_others(state):
+    running = truth(started=MINUTE, last=MINUTE + 5)
+    assert span(state, running, MINUTE + 5) == compare.Span(MINUTE + 1, MINUTE + 4, is_running=True)
+
+
 def test_the_first_demo_is_compared_from_the_minute_it_started_in(state):
     running = truth(started=MINUTE, last=MINUTE + 1)
-    assert span(state, running, MINUTE + 1, is_first_demo=True) == compare.Span(MINUTE, MINUTE + 1, is_running=True)
+    assert span(state, running, MINUTE + 1, first_demo=MINUTE) == compare.Span(MINUTE, MINUTE + 1, is_running=True)
+
+
+def test_the_first_demo_is_remembered_and_later_ones_are_not_taken_for_it(state):
+    first, later = truth(started=MINUTE, last=MINUTE + 1), truth(started=MINUTE + 9, last=MINUTE + 11)
+    assert compare.first_minute(state, first) == MINUTE
+    assert compare.first_minute(state, later) == MINUTE + 10
+    assert compare.first_minute(state, first) == MINUTE
 
 
 def test_a_first_minute_with_hardly_a_request_in_it_proves_nothing(state):
     running = truth(started=MINUTE, last=MINUTE, requests=3)
-    assert span(state, running, MINUTE + 1, is_first_demo=True) is None
+    assert span(state, running, MINUTE + 1, first_demo=MINUTE) is None
 
 
 def test_after_a_restart_what_the_former_demo_wrote_down_is_compared_but_for_its_last_minute(state):
     state.write("demo-truth", truth(started=MINUTE, last=MINUTE + 9))
     young = truth(started=MINUTE + 9, last=MINUTE + 9)
-    assert span(state, young, MINUTE + 9) == compare.Span(MINUTE + 1, MINUTE + 9, is_running=False)
+    assert span(state, young, MINUTE + 9) == compare.Span(MINUTE + 1, MINUTE + 8, is_running=False)
 
 
 def line(subject: str, *, differing: tuple[int, ...] = ()) -> Line:
