@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsloop.telemetry.payload import read_payload
 from opsloop.telemetry.record import ship
 from opsloop.telemetry.split import divide
 from opsloop.telemetry.wire import validate
@@ -153,6 +154,19 @@ def test_a_resend_gives_the_same_records_with_the_same_keys():
     first, again = ship(request, "traces", 20_000), ship(bytes(request), "traces", 20_000)
     assert first.records == again.records
     assert len({record.partition_key for record in first.records}) == len(first.records) > 5
+
+
+def test_equal_parts_of_one_body_are_not_taken_for_a_resend():
+    request = REQUESTS["logs"]()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    for _ in range(4_000):
+        records.add(severity_number=9).body.string_value = "heartbeat"
+    body = request.SerializeToString()
+    shipment = ship(body, "logs", 10_000)
+    assert len({record.partition_key for record in shipment.records}) == len(shipment.records) > 5
+    payloads = [read_payload(record.data, record.partition_key, max_bytes=10**6) for record in shipment.records]
+    assert len({payload.fingerprint for payload in payloads}) == len(payloads)
+    assert items("logs", b"".join(payload.protobuf for payload in payloads)) == items("logs", body)
 
 
 def test_one_item_above_the_limit_goes_alone_if_it_fits_compressed_and_is_refused_otherwise(random_text):

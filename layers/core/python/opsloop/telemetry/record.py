@@ -2,7 +2,7 @@
 
 import gzip
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from opsloop.telemetry.split import Part, divide
 
 _WORTH_TRYING = 1_024  # bytes; below, gzip saves nothing that Kinesis counts
 _WORTH_IT = 0.9  # of the plain size, at most
+_EMPTY_RESOURCE = b"\x0a\x00"
 _FAST = 1  # level; deterministic together with a fixed time in the header
 
 
@@ -46,15 +47,31 @@ def ship(request: bytes, signal: Signal, max_record_bytes: int) -> Shipment:
     division = divide(request, signal, max_record_bytes)
     shipment = Shipment(refused=list(division.refused), reasons=Counter(division.reasons))
     too_large: list[Part] = []
+    marks: set[int] = set()
     for part in division.parts:
-        data = _compressed(part.protobuf)
+        request, mark = _distinct(part.protobuf, marks)
+        data = _compressed(request)
         if len(data) > max_record_bytes:
             too_large.append(part)
             continue
-        shipment.records.append(Record(data, partition_key(signal, fingerprint(part.protobuf))))
+        marks.add(mark)
+        shipment.records.append(Record(data, partition_key(signal, mark)))
         shipment.items += part.items
     _refuse(shipment, too_large, max_record_bytes)
     return shipment
+
+
+def _distinct(request: bytes, marks: Set[int]) -> tuple[bytes, int]:
+    """Return ``request`` with a fingerprint that is not among ``marks``.
+
+    Equal parts of one body (the same log line a thousand times, without times) are not a re-send: each further one
+    gets one more empty resource at its end.
+    """
+    mark = fingerprint(request)
+    while mark in marks:
+        request += _EMPTY_RESOURCE
+        mark = fingerprint(request)
+    return request, mark
 
 
 def _refuse(shipment: Shipment, too_large: Sequence[Part], max_record_bytes: int) -> None:
