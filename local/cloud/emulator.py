@@ -17,7 +17,7 @@ from ministack.core import persistence
 from ministack.core.responses import request_scope
 from ministack.services import eventbridge, lambda_svc
 
-from local.cloud import dynamodb_store, kinesis_store
+from local.cloud import authorization, dynamodb_store, kinesis_store
 from local.cloud.invocations import Invocation, Invocations, Outcome
 from local.cloud.journal import Generations
 
@@ -40,6 +40,7 @@ class Emulator:
         lambda_svc.CODE_BLOB_DIR = str(shared / "lambda-code")
         # Code that only the snapshot in force still needs must outlive the writing of the next one.
         lambda_svc._prune_orphan_code_blobs = self._remember_code
+        authorization.install()
         emulator._load_persisted_state = self.load
         persistence.STATE_DIR = str(generations.state)
 
