@@ -13,17 +13,15 @@ def install() -> None:
     """Authorise ``DescribeEventBus`` on the bus that it names; MiniStack reads its name as that of a rule."""
     original = iam_actions.extract_resource_arn
 
-    def resource_of(
-        service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *place: Any, **named: Any
-    ) -> Any:
-        found = original(service, method, path, headers, body, *place, **named)
-        if service == "events" and headers.get("x-amz-target") == DESCRIBE_BUS:
-            return bus_arn(str(found), json.loads(body or b"{}").get("Name", "default"))
+    def resource_of(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *place: Any) -> Any:
+        found = original(service, method, path, headers, body, *place)
+        if service == "events" and headers.get("x-amz-target") == DESCRIBE_BUS and found != "*":
+            return bus_arn(found, json.loads(body)["Name"])
         return found
 
     iam_actions.extract_resource_arn = resource_of
 
 
 def bus_arn(found: str, name: str) -> str:
-    """Return the ARN of the bus ``name``, in the place that the ARN ``found`` names."""
+    """Return the ARN of the bus ``name``, in the region and account that the ARN ``found`` names."""
     return name if name.startswith("arn:") else ":".join([*found.split(":")[:5], f"event-bus/{name}"])

@@ -43,6 +43,7 @@ class Emulator:
         authorization.install()
         emulator._load_persisted_state = self.load
         persistence.STATE_DIR = str(generations.state)
+        authorization.install()
 
     def load(self) -> None:
         """Bring back the snapshot and the journal, then start journaling. The emulator calls this once."""
