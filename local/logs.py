@@ -1,4 +1,4 @@
-"""`make logs`: follow the processes and the functions. What functions print is in the cloud's own log."""
+"""`make logs`: follow the processes and what the functions print."""
 
 import argparse
 import sys
@@ -9,8 +9,7 @@ from pathlib import Path
 from local.console import console
 from local.state import TOOLS, StateDir
 
-NAMES = ("supervisor", "cloud", "pump", "demo")
-COLOURS = {"supervisor": "magenta", "cloud": "cyan", "pump": "yellow", "demo": "green"}
+COLOURS = {"supervisor": "magenta", "cloud": "cyan", "functions": "white", "pump": "yellow", "demo": "green"}
 TAIL_BYTES = 4000
 POLL_S = 0.3
 
@@ -43,7 +42,7 @@ class Tail:
 
 def follow(state: StateDir) -> None:
     """Print what the logs say until interrupted."""
-    tails = [Tail(name, state.log(name)) for name in NAMES]
+    tails = [Tail(name, state.log(name)) for name in COLOURS]
     while True:
         for tail in tails:
             for line in tail.lines():

@@ -1,6 +1,8 @@
 """The processes of a local cloud: what is started, with which environment."""
 
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +56,10 @@ def cloud(state: StateDir) -> Service:
     }
 
     def forget_unpacked_functions() -> None:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch.exists():  # a gigabyte of small files: moved away now, removed while the cloud starts
+            scratch.rename(scratch.with_name(f"tmp-{time.time_ns()}"))
+        for old in state.cloud.glob("tmp-*"):
+            threading.Thread(target=shutil.rmtree, args=(old,), kwargs={"ignore_errors": True}, daemon=True).start()
         scratch.mkdir(parents=True)
         (state.cloud / "shared").mkdir(parents=True, exist_ok=True)
 

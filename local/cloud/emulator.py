@@ -40,7 +40,6 @@ class Emulator:
         lambda_svc.CODE_BLOB_DIR = str(shared / "lambda-code")
         # Code that only the snapshot in force still needs must outlive the writing of the next one.
         lambda_svc._prune_orphan_code_blobs = self._remember_code
-        authorization.install()
         emulator._load_persisted_state = self.load
         persistence.STATE_DIR = str(generations.state)
         authorization.install()
@@ -166,9 +165,6 @@ def attempt(invocation: Invocation) -> Outcome:
         logger.warning("an event for %s was dropped: there is no such function", invocation.function_arn)
         return Outcome(failed=False, detail={})
     result = lambda_svc._execute_function_with_config_scope(function, invocation.event)
-    name = invocation.function_arn.split(":")[6]
-    if result.get("log"):
-        logger.info("%s\n%s", name, result["log"])
     return Outcome(failed=bool(result.get("error") or result.get("throttle")), detail=result)
 
 

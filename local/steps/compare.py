@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.console import StepFailedError, step
-from local.demo.compare import Line, fetcher
+from local.demo.compare import Line, fetcher, unacknowledged
 from local.demo.compare import compare as compare_lines
 from local.state import StateDir
 from local.steps.http import get_json
@@ -60,7 +60,7 @@ def comparable_span(state: StateDir, now_s: float) -> Span | None:
         if end > first and sum_of_requests(running, end) >= ENOUGH_REQUESTS:
             return Span(first, settled(first, end), is_running=True)
     former = state.read("demo-truth")
-    if former:
+    if former and not unacknowledged(former):  # one that was stopped while the cloud was down took telemetry along
         last = max(map(int, former["minutes"]), default=0)  # a demo that starts again may send into this one too
         first = first_minute(state, former)
         if last > first:

@@ -51,10 +51,11 @@ def test_bytecode_and_other_folders_mean_no_new_deployment(tmp_path):
     assert deploy.source_hash(root) == before
 
 
-def truth(*, started: int, last: int, requests: int = 500) -> dict[str, Any]:
+def truth(*, started: int, last: int, requests: int = 500, unacknowledged: int = 0) -> dict[str, Any]:
     tally = {"web": {"GET /": {"requests": requests, "errors": 0}}}
     minutes = {str(minute): tally for minute in range(started, last + 1)}
-    return {"started_minute": started, "complete_from": started + 1, "minutes": minutes}
+    delivery = {"web": {"traces": {"made": 5, "acknowledged": 5 - unacknowledged, "refused": 0}}}
+    return {"started_minute": started, "complete_from": started + 1, "minutes": minutes, "delivery": delivery}
 
 
 def span(state: StateDir, running: dict[str, Any] | None, minute: int, *, first_demo: int = MINUTE - 60) -> Any:
@@ -97,6 +98,11 @@ def test_after_a_restart_what_the_former_demo_wrote_down_is_compared_but_for_its
     state.write("demo-truth", truth(started=MINUTE, last=MINUTE + 9))
     young = truth(started=MINUTE + 9, last=MINUTE + 9)
     assert span(state, young, MINUTE + 9) == compare.Span(MINUTE + 1, MINUTE + 8, is_running=False)
+
+
+def test_a_former_demo_that_could_not_deliver_everything_is_not_compared(state):
+    state.write("demo-truth", truth(started=MINUTE, last=MINUTE + 9, unacknowledged=1))
+    assert span(state, truth(started=MINUTE + 9, last=MINUTE + 9), MINUTE + 9) is None
 
 
 def line(subject: str, *, differing: tuple[int, ...] = ()) -> Line:
