@@ -22,7 +22,7 @@ logs: setup ## follow the processes and the functions (Ctrl-C leaves them runnin
 
 clean: ## stop, then remove the state and everything that was installed or built
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stop; fi
-	rm -rf .local .venv .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .local .venv .build cdk.out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test: lint ## lint, types, unit, integration and end-to-end tests
