@@ -51,6 +51,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     now = parse_time(event["time"], name="time")
     correlation_id = event.get("id") or context.aws_request_id
     logger.set_correlation_id(correlation_id)
+    metrics.add_metric(name="FoldsStarted", unit=MetricUnit.Count, value=1)
     segments = late = 0
     lag_s = 0.0
     failures: list[TransientError] = []
