@@ -18,22 +18,21 @@ def limit_series(cells: Aggregate, limit_of: Callable[[str], int], keep: Collect
     Those in ``keep`` stay; of the others those with the highest counts do, in order of series where counts are equal.
     The rest becomes one series per metric, kind and unit, or one for all if metrics alone exceed the limit.
     """
-    per_service = Counter(one.service for one in cells.series)
-    crowded = {service for service, number in per_service.items() if number > limit_of(service)}
+    per_service = Counter((one.service, _is_overflow(one)) for one in cells.series)
+    crowded = {service for (service, _), number in per_service.items() if number > limit_of(service)}
     if not crowded:
         return cells
     counts = np.bincount(cells.series_index, weights=cells.count, minlength=len(cells.series))
     ranked = sorted(zip(cells.series, counts.tolist(), strict=True), key=lambda one: (one[0] not in keep, -one[1]))
-    room = {service: limit_of(service) for service in crowded}
     becomes: dict[Series, Series] = {}
-    for one, _ in ranked:  # sorting is stable, and cells.series is in order
-        if one.service in crowded:
-            room[one.service] -= 1
-            becomes[one] = one if room[one.service] >= 0 or _is_overflow(one) else _overflow(one)
     for service in crowded:
-        over = {new for old, new in becomes.items() if old.service == service and new != old}
-        if len(over) > limit_of(service):
-            becomes |= {old: _overflow_of_all(old) for old, new in becomes.items() if new in over}
+        own = [one for one, _ in ranked if one.service == service]  # sorting is stable, and cells.series is in order
+        plain = [one for one in own if not _is_overflow(one)]
+        over = {one: one for one in own if _is_overflow(one)}
+        over |= {one: _overflow(one) for one in plain[limit_of(service) :]}
+        if len(set(over.values())) > limit_of(service):
+            over = {old: new if new in keep else _overflow_of_all(old) for old, new in over.items()}
+        becomes |= over
     return regroup(cells, lambda one: becomes.get(one, one))
 
 
