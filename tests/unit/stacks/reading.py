@@ -1,9 +1,11 @@
 """Read synthesised templates: resources by type, functions by name, and who may do what."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 Template = dict[str, Any]
+_EXPORTED = re.compile(r"ExportsOutputFnGetAtt([A-Za-z]+?)[0-9A-F]{8}Arn")  # construct id, then the CDK's hash of it
 
 
 def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
@@ -48,9 +50,8 @@ def _owner(resource: Any) -> str:
     if resource == "*":
         return "*"
     text = str(resource)
-    for name in ("Telemetry", "Kpi", "Access", "Health", "Segments", "Quarantine", "Stream", "Bus", "Key"):
-        if f"ExportsOutputFnGetAtt{name}" in text:
-            return f"{name}/*" if "/*" in text else name
+    if found := _EXPORTED.search(text):
+        return f"{found[1]}/*" if "/*" in text else found[1]
     return "own"
 
 

@@ -53,11 +53,12 @@ def test_a_stream_that_is_not_read_raises_an_alarm(prod: dict[str, Template]) ->
 
 def test_every_queue_of_failures_is_watched(prod: dict[str, Template]) -> None:
     watched = alarms_by_metric(prod, "ApproximateNumberOfMessagesVisible")
-    assert len(watched) == len(list(every(prod, "SQS::Queue"))) == 4
+    assert len(watched) == len(list(every(prod, "SQS::Queue")))
     assert all(alarm["Threshold"] == 0 for alarm in watched)
 
 
 def test_silence_is_a_fault(prod: dict[str, Template]) -> None:
     silent = alarms_by_metric(prod, "Invocations") + alarms_by_metric(prod, "IncomingRecords")
-    assert len(silent) == 4
+    watched = {alarm["AlarmDescription"].split()[0] for alarm in silent}
+    assert watched >= {"telemetry_fold", "kpi_rollup", "health_probe", "No"}
     assert {alarm["TreatMissingData"] for alarm in silent} == {"breaching"}

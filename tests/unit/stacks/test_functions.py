@@ -7,88 +7,15 @@ from typing import Any
 import pytest
 
 from stacks.generate_docs import Function, read_functions
+from tests.unit.stacks.promises import promised
 from tests.unit.stacks.reading import Template, allowed, every, functions, resources, statements
 
 ROOT = Path(__file__).parents[3]
-NAMES = {
-    "access_describe",
-    "access_keys",
-    "health_check",
-    "health_probe",
-    "kpi_query",
-    "kpi_rollup",
-    "telemetry_fold",
-    "telemetry_ingest",
-    "telemetry_receive",
-}
-ASYNCHRONOUS = {"telemetry_fold", "kpi_rollup", "health_probe"}
-READ = {"kms:Decrypt", "kms:DescribeKey"}
-WRITE = READ | {"kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
-GET, PUT, QUERY, UPDATE = (f"dynamodb:{verb}" for verb in ("GetItem", "PutItem", "Query", "UpdateItem"))
-DESCRIBE = "dynamodb:DescribeTable"
-
-# function -> state resource -> actions; own: its queue and log group, *: X-Ray, Key: the one for data at rest
-MAY: dict[str, dict[str, set[str]]] = {
-    "telemetry_receive": {
-        "Stream": {"kinesis:PutRecords", "kinesis:DescribeStreamSummary"},
-        "Access": {GET},
-        "Quarantine/*": {"s3:PutObject"},
-        "Key": WRITE,
-    },
-    "telemetry_ingest": {
-        "Telemetry": {PUT, QUERY, GET, UPDATE},
-        "Segments/*": {"s3:PutObject"},
-        "Quarantine/*": {"s3:PutObject"},
-        "Key": WRITE,
-        "Stream": {
-            "kinesis:DescribeStream",
-            "kinesis:DescribeStreamConsumer",
-            "kinesis:DescribeStreamSummary",
-            "kinesis:GetRecords",
-            "kinesis:GetShardIterator",
-            "kinesis:ListShards",
-            "kinesis:ListStreams",
-            "kinesis:SubscribeToShard",
-        },
-    },
-    "telemetry_fold": {
-        "Telemetry": {PUT, QUERY, GET, UPDATE},
-        "Segments/*": {"s3:GetObject", "s3:PutObject"},
-        "Bus": {"events:PutEvents"},
-        "Key": WRITE,
-    },
-    "kpi_rollup": {
-        "Telemetry": {QUERY, GET},
-        "Segments/*": {"s3:GetObject"},
-        "Kpi": {PUT, QUERY, GET, UPDATE, "dynamodb:BatchGetItem"},
-        "Bus": {"events:PutEvents"},
-        "Key": WRITE,
-    },
-    "kpi_query": {
-        "Telemetry": {QUERY, GET},
-        "Segments/*": {"s3:GetObject"},
-        "Kpi": {QUERY, GET, "dynamodb:BatchGetItem"},
-        "Access": {GET},
-        "Key": READ,
-    },
-    "access_keys": {
-        "Access": {GET, PUT, UPDATE, "dynamodb:Scan", "dynamodb:ConditionCheckItem"},
-        "Key": WRITE,
-    },
-    "access_describe": {},
-    "health_probe": {
-        "Telemetry": {DESCRIBE, GET, QUERY},
-        "Kpi": {DESCRIBE, GET, QUERY},
-        "Access": {DESCRIBE, GET, QUERY},
-        "Health": {DESCRIBE, GET, QUERY, PUT},
-        "Stream": {"kinesis:DescribeStreamSummary"},
-        "Segments": {"s3:ListBucket"},
-        "Quarantine": {"s3:ListBucket"},
-        "Bus": {"events:DescribeEventBus"},
-        "Key": WRITE,
-    },
-    "health_check": {"Health": {GET}, "Key": READ},
-}
+PROMISED = promised()
+MAY = {name: grants for promises in PROMISED.values() for name, grants in promises.may.items()}
+STARTED_BY = {name: started for promises in PROMISED.values() for name, started in promises.started_by.items()}
+WITH_QUEUE = set[str]().union(*(promises.with_queue for promises in PROMISED.values()))
+NAMES = set(MAY)
 
 
 def test_every_folder_of_functions_is_deployed_and_nothing_else(prod: dict[str, Template]) -> None:
@@ -101,8 +28,7 @@ def test_a_function_may_touch_this_and_no_more(name: str, prod: dict[str, Templa
     found = allowed(prod, name)
     assert found.pop("*") == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
     own = {"logs:CreateLogStream", "logs:PutLogEvents"}
-    has_queue = name in ASYNCHRONOUS or name == "telemetry_ingest"
-    queue = {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"} if has_queue else set()
+    queue = {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"} if name in WITH_QUEUE else set()
     assert found.pop("own") == own | queue
     assert found == MAY[name]
 
@@ -169,52 +95,54 @@ def test_what_the_clock_or_the_bus_starts_keeps_its_failures(prod: dict[str, Tem
             assert template["Resources"][queue]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
             function = template["Resources"][properties["FunctionName"]["Ref"]]
             kept.add(function["Properties"]["Description"].removeprefix("opsloop "))
-    assert kept == ASYNCHRONOUS
+    assert kept == set(STARTED_BY)
 
 
 def test_every_rule_has_a_queue_for_what_it_cannot_deliver(prod: dict[str, Template]) -> None:
-    rules = list(every(prod, "Events::Rule"))
-    assert len(rules) == 5
-    for id_, rule in rules:
+    for id_, rule in every(prod, "Events::Rule"):
         for target in rule["Properties"]["Targets"]:
             assert "DeadLetterConfig" in target, id_
 
 
-def test_the_clock_starts_what_the_design_says(prod: dict[str, Template]) -> None:
-    schedules = sorted(
-        rule["Properties"]["ScheduleExpression"]
-        for _, rule in every(prod, "Events::Rule")
-        if "ScheduleExpression" in rule["Properties"]
-    )
-    assert schedules == ["cron(10 0 * * ? *)", "cron(2 * * * ? *)", "rate(1 minute)", "rate(1 minute)"]
+def test_the_clock_and_the_bus_start_what_is_promised(prod: dict[str, Template]) -> None:
+    found: dict[str, set[str]] = {}
+    for template in prod.values():
+        for id_, rule in resources(template, "Events::Rule").items():
+            (target,) = rule["Properties"]["Targets"]
+            function = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]
+            name = function["Properties"]["Description"].removeprefix("opsloop ")
+            found.setdefault(name, set()).update(starts(id_, rule["Properties"]))
+    assert found == STARTED_BY
 
 
-def test_late_data_starts_the_rollup(prod: dict[str, Template]) -> None:
-    (rule,) = [one["Properties"] for _, one in every(prod, "Events::Rule") if "EventPattern" in one["Properties"]]
-    assert rule["EventPattern"] == {"detail-type": ["telemetry.late_data_folded"]}
-    assert "Bus" in str(rule["EventBusName"])
+def starts(id_: str, rule: dict[str, Any]) -> set[str]:
+    """Return the schedule of ``rule``, or the types of event on our bus that it waits for."""
+    if "ScheduleExpression" in rule:
+        return {rule["ScheduleExpression"]}
+    assert "Bus" in str(rule["EventBusName"]), id_
+    assert set(rule["EventPattern"]) == {"detail-type"}, id_
+    return set(rule["EventPattern"]["detail-type"])
 
 
 def test_queues_are_encrypted_and_refuse_requests_without_tls(prod: dict[str, Template]) -> None:
     queues = list(every(prod, "SQS::Queue"))
-    assert len(queues) == 4
+    assert len(queues) == len(WITH_QUEUE)
     assert all(queue["Properties"]["SqsManagedSseEnabled"] is True for _, queue in queues)
     policies = list(every(prod, "SQS::QueuePolicy"))
-    assert len(policies) == 4
+    assert len(policies) == len(queues)
     assert all("aws:SecureTransport" in str(policy) for _, policy in policies)
 
 
-def test_routes_are_those_of_the_design_and_each_reaches_its_function(prod: dict[str, Template]) -> None:
-    found: dict[str, set[str]] = {}
-    for stack, template in prod.items():
-        for route in resources(template, "ApiGatewayV2::Route").values():
-            found.setdefault(stack, set()).add(route["Properties"]["RouteKey"])
-    assert found == {
-        "Access": {"GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "GET /", "GET /openapi.json"},
-        "Telemetry": {"POST /v1/traces", "POST /v1/metrics", "POST /v1/logs"},
-        "Kpi": {"GET /v1/services", "GET /v1/kpis"},
-        "Health": {"GET /health/live", "GET /health/ready"},
-    }
+def test_routes_are_those_that_are_promised(prod: dict[str, Template]) -> None:
+    for stack, promises in PROMISED.items():
+        routes = {route["Properties"]["RouteKey"] for route in resources(prod[stack], "ApiGatewayV2::Route").values()}
+        assert routes == promises.routes, stack
+
+
+def test_every_stack_but_state_makes_promises(prod: dict[str, Template]) -> None:
+    assert set(PROMISED) == set(prod) - {"State"}
+    for stack, promises in PROMISED.items():
+        assert set(promises.may) == set(functions({stack: prod[stack]})), stack
 
 
 def test_no_layer_leaves_its_stack(prod: dict[str, Template]) -> None:

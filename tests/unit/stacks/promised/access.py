@@ -1,0 +1,16 @@
+"""Access: keys are read, written and never deleted; the description touches nothing."""
+
+from tests.unit.stacks.promises import GET, PUT, UPDATE, WRITE_KEY, Promises
+
+PROMISES = Promises(
+    may={
+        "access_keys": {
+            "Access": {GET, PUT, UPDATE, "dynamodb:Scan", "dynamodb:ConditionCheckItem"},
+            "Key": WRITE_KEY,
+        },
+        "access_describe": {},
+    },
+    routes=frozenset(
+        {"GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "GET /", "GET /openapi.json"},
+    ),
+)

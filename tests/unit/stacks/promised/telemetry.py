@@ -1,0 +1,39 @@
+"""Telemetry: the receiver reaches the stream alone, ingest never reads segments, nobody deletes anything."""
+
+from tests.unit.stacks.promises import GET, PUT, QUERY, UPDATE, WRITE_KEY, Promises
+
+PROMISES = Promises(
+    may={
+        "telemetry_receive": {
+            "Stream": {"kinesis:PutRecords", "kinesis:DescribeStreamSummary"},
+            "Access": {GET},
+            "Quarantine/*": {"s3:PutObject"},
+            "Key": WRITE_KEY,
+        },
+        "telemetry_ingest": {
+            "Telemetry": {PUT, QUERY, GET, UPDATE},
+            "Segments/*": {"s3:PutObject"},
+            "Quarantine/*": {"s3:PutObject"},
+            "Key": WRITE_KEY,
+            "Stream": {
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamConsumer",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+                "kinesis:ListStreams",
+                "kinesis:SubscribeToShard",
+            },
+        },
+        "telemetry_fold": {
+            "Telemetry": {PUT, QUERY, GET, UPDATE},
+            "Segments/*": {"s3:GetObject", "s3:PutObject"},
+            "Bus": {"events:PutEvents"},
+            "Key": WRITE_KEY,
+        },
+    },
+    routes=frozenset({"POST /v1/traces", "POST /v1/metrics", "POST /v1/logs"}),
+    started_by={"telemetry_fold": {"rate(1 minute)"}},
+    consumers=frozenset({"telemetry_ingest"}),
+)

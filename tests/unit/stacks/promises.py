@@ -1,0 +1,44 @@
+"""What a capability promises of its stack: one file each in ``promised/``, compared with all templates.
+
+A capability adds its file; whatever a stack then does beyond what is written there fails a test.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+READ_KEY = {"kms:Decrypt", "kms:DescribeKey"}
+WRITE_KEY = READ_KEY | {"kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
+GET, PUT, QUERY, UPDATE = (f"dynamodb:{verb}" for verb in ("GetItem", "PutItem", "Query", "UpdateItem"))
+
+Grants = Mapping[str, set[str]]
+
+
+@dataclass(frozen=True)
+class Promises:
+    """The promises of one stack.
+
+    ``may``: function -> state resource -> actions. Its own queue, its log group and X-Ray go without saying.
+    ``Key`` is the one for data at rest; ``Segments/*`` are the objects of a bucket.
+    ``routes``: what it answers. ``started_by``: function -> schedules and types of event. ``consumers``: functions
+    that read the stream.
+    """
+
+    may: Mapping[str, Grants]
+    routes: frozenset[str] = frozenset()
+    started_by: Mapping[str, set[str]] = field(default_factory=dict)
+    consumers: frozenset[str] = frozenset()
+
+    @property
+    def with_queue(self) -> set[str]:
+        """Return the functions whose failures a queue keeps: those that nobody waits for."""
+        return {*self.started_by, *self.consumers}
+
+
+@cache
+def promised() -> dict[str, Promises]:
+    """Return the promises of every capability, by construct id of its stack."""
+    words = sorted(path.stem for path in Path(__file__).with_name("promised").glob("*.py"))
+    return {word.capitalize(): importlib.import_module(f"tests.unit.stacks.promised.{word}").PROMISES for word in words}
