@@ -16,16 +16,7 @@ from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
 from local.steps import cloud, compare, deploy, keys, report, tools
 
-OUTPUT_NAMES = {
-    "stream_name": "StreamName",
-    "telemetry_table": "TelemetryTable",
-    "kpi_table": "KpiTable",
-    "access_table": "AccessTable",
-    "health_table": "HealthTable",
-    "segment_bucket": "SegmentBucket",
-    "quarantine_bucket": "QuarantineBucket",
-    "bus_name": "BusName",
-}
+TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
 
 
@@ -37,9 +28,9 @@ def describe(state: StateDir, tokens: dict[str, str]) -> dict[str, Any]:
         for name, value in sorted(outputs.items())
         if name.endswith(FUNCTION_SUFFIX)
     }
-    names = {name: outputs[output] for name, output in OUTPUT_NAMES.items()}
+    names = {snake_case(name): value for name, value in sorted(outputs.items()) if name.endswith(TOLD_SUFFIXES)}
     addresses = {"api_url": ports.door_url, "aws_endpoint_url": ports.aws_url, "region": REGION}
-    return {**addresses, **tokens, **names, "api_id": outputs["ApiId"], "functions": functions}
+    return {**addresses, **tokens, **names, "functions": functions}
 
 
 def snake_case(camel: str) -> str:

@@ -104,9 +104,12 @@ class StateStack(Stack):
         return key
 
     def _table(self, id_: str, *, key: str = "pk", sorted_by: str = "", expires: bool = False) -> dynamodb.Table:
-        """Return a table of items found by ``key``; where items expire, ``expires_at`` says when (epoch seconds)."""
+        """Return a table of items found by ``key``, whose name is told as the output ``<id>Table``.
+
+        Where items expire, ``expires_at`` says when (epoch seconds).
+        """
         text = dynamodb.AttributeType.STRING
-        return dynamodb.Table(
+        table = dynamodb.Table(
             self,
             id_,
             partition_key=dynamodb.Attribute(name=key, type=text),
@@ -121,6 +124,8 @@ class StateStack(Stack):
             encryption_key=self.key,
             removal_policy=self.deployment.removal_policy,
         )
+        CfnOutput(self, f"{id_}Table", value=table.table_name)
+        return table
 
     def _access_log_bucket(self) -> s3.Bucket:
         """Return the bucket for the other buckets' access logs; S3 delivers these to its own encryption only."""
@@ -225,10 +230,6 @@ class StateStack(Stack):
             ("ApiUrl", self.api_stage.url),
             ("ApiId", self.api.api_id),
             ("StreamName", self.stream.stream_name),
-            ("TelemetryTable", self.telemetry.table_name),
-            ("KpiTable", self.kpi.table_name),
-            ("AccessTable", self.access.table_name),
-            ("HealthTable", self.health.table_name),
             ("SegmentBucket", self.segments.bucket_name),
             ("QuarantineBucket", self.quarantine.bucket_name),
             ("BusName", self.bus.event_bus_name),

@@ -1,5 +1,6 @@
 """AWS as moto plays it: the tables, stream, buckets and bus of the state stack, and a catalog layer."""
 
+import ast
 import hashlib
 import json
 import sys
@@ -18,13 +19,24 @@ from moto import mock_aws
 from opsloop.access.model import ApiKey, Scope
 from opsloop.adapters.access_table import AccessTable
 
+ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 CREATED_AT = datetime(2026, 11, 1, tzinfo=UTC)
-ENVIRONMENT = {
-    "TELEMETRY_TABLE": "opsloop-test-telemetry",
-    "KPI_TABLE": "opsloop-test-kpi",
-    "ACCESS_TABLE": "opsloop-test-access",
-    "HEALTH_TABLE": "opsloop-test-health",
+
+
+def tables_of_the_state_stack() -> dict[str, tuple[str, ...]]:
+    """Return the key attributes of every table that ``StateStack`` makes, by capability, read from its source."""
+    found = {}
+    for node in ast.walk(ast.parse((ROOT / "stacks" / "state_stack.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_table":
+            options = {word.arg: ast.literal_eval(word.value) for word in node.keywords}
+            keys = (options.get("key", "pk"), options.get("sorted_by", ""))
+            found[ast.literal_eval(node.args[0]).lower()] = tuple(key for key in keys if key)
+    return found
+
+
+TABLES = tables_of_the_state_stack()
+ENVIRONMENT = {f"{word.upper()}_TABLE": f"opsloop-test-{word}" for word in TABLES} | {
     "SEGMENT_BUCKET": "opsloop-test-segment",
     "QUARANTINE_BUCKET": "opsloop-test-quarantine",
     "STREAM_NAME": "opsloop-test-stream",
@@ -37,7 +49,6 @@ CREDENTIALS = {
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
 }
-KEYS = {"telemetry": ("pk", "sk"), "kpi": ("pk", "sk"), "access": ("key_id",), "health": ("pk",)}
 CATALOG = {
     "format": 1,
     "services": [
@@ -63,7 +74,11 @@ CATALOG = {
         "availability_error_ratio": 0.05,
     },
 }
-OPENAPI = {"openapi": "3.1.0", "info": {"title": "opsloop", "version": "0.1.0"}, "paths": {}}
+OPENAPI = {
+    "openapi": "3.1.0",
+    "info": {"title": "opsloop", "version": "0.1.0"},
+    "paths": {"/": {}, "/openapi.json": {}, "/health/live": {}, "/v1/keys": {}, "/v1/keys/{key_id}": {}},
+}
 
 
 @dataclass(frozen=True)
@@ -141,7 +156,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path) -> Iterator[Aws]:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with mock_aws():
         aws = Aws(dict(ENVIRONMENT))
-        for word, keys in KEYS.items():
+        for word, keys in TABLES.items():
             _create_table(aws.client("dynamodb"), ENVIRONMENT[f"{word.upper()}_TABLE"], keys)
         for bucket in ("SEGMENT_BUCKET", "QUARANTINE_BUCKET"):
             aws.client("s3").create_bucket(Bucket=ENVIRONMENT[bucket])
