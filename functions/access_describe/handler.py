@@ -1,6 +1,7 @@
 """HTTP GET /openapi.json, GET / -> the API's description, and where to go from the front door."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger, Metrics
@@ -12,17 +13,6 @@ from opsloop.runtime.response import Response, document_response, json_response
 from opsloop.runtime.settings import read_settings
 
 MAX_AGE_S = 300
-LINKS = {
-    "openapi": "/openapi.json",
-    "services": "/v1/services",
-    "kpis": "/v1/kpis",
-    "keys": "/v1/keys",
-    "traces": "/v1/traces",
-    "metrics": "/v1/metrics",
-    "logs": "/v1/logs",
-    "live": "/health/live",
-    "ready": "/health/ready",
-}
 
 
 @dataclass(frozen=True)
@@ -45,5 +35,12 @@ def describe(request: Request) -> Response:
 @api.route("GET", "/", scope=None)
 def welcome(_request: Request) -> Response:
     """Answer name, version and links."""
-    about = json.loads(load_openapi())["info"]
-    return json_response({"name": about["title"], "version": about["version"], "links": LINKS})
+    document = json.loads(load_openapi())
+    about = document["info"]
+    return json_response({"name": about["title"], "version": about["version"], "links": links(document["paths"])})
+
+
+def links(paths: Iterable[str]) -> dict[str, str]:
+    """Return the paths of the API that need no name of a thing, each by its last word."""
+    plain = sorted(path for path in paths if path != "/" and "{" not in path)
+    return {path.rpartition("/")[2].removesuffix(".json"): path for path in plain}

@@ -26,11 +26,11 @@ def test_a_caller_who_has_the_description_already_gets_304_and_no_body(handler, 
     assert other["statusCode"] == 200
 
 
-def test_the_front_door_leads_to_the_description(handler, event, context):
+def test_the_front_door_leads_to_every_path_that_is_described(handler, event, context):
     answer = handler.lambda_handler(event("access_describe/front_door"), context)
     document = json.loads(answer["body"])
     assert document["name"] == "opsloop"
-    assert document["links"]["openapi"] == "/openapi.json"
+    assert document["links"] == {"openapi": "/openapi.json", "live": "/health/live", "keys": "/v1/keys"}
 
 
 def test_unknown_paths_are_404_and_head_answers_like_get_without_a_body(handler, http_event, context):
