@@ -117,9 +117,20 @@ def check_python() -> None:
         )
 
 
+def stop_what_runs() -> None:
+    """End the local cloud before the environment that it runs on is replaced."""
+    python = ROOT / ".venv" / "bin" / "python"
+    if python.exists():
+        with (LOGS / "install.log").open("ab") as output:
+            subprocess.run([python, "-m", "local.stop"], cwd=ROOT, stdout=output, stderr=output, check=False)
+
+
 def install(environments: list[Environment]) -> None:
     """Make ``environments`` side by side, saying how far they are; end if one fails."""
+    if not environments:
+        return
     LOGS.mkdir(parents=True, exist_ok=True)
+    stop_what_runs()
     started = time.monotonic()
     running = [Installation(environment) for environment in environments]
     for one in running:
