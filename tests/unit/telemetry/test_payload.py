@@ -96,6 +96,15 @@ def test_every_kind_of_metric_is_told_from_spans_and_logs(kind):
     assert detect_signal(request.SerializeToString()) == "metrics"
 
 
+def test_the_signal_is_told_without_reading_further_than_the_first_telling_field():
+    span = REQUESTS["traces"]()
+    span.resource_spans.add().scope_spans.add().spans.add(name="x", kind=2)
+    first = span.SerializeToString()
+    assert detect_signal(first + b"\xff") == "traces"  # what follows is validate's to refuse
+    with pytest.raises(InvalidInputError, match="bytes end inside"):
+        detect_signal(b"\xff" + first)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

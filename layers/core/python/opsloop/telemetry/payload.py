@@ -6,6 +6,7 @@ nothing is ever stripped before the form is known.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from opsloop.errors import InvalidInputError
@@ -16,6 +17,15 @@ from opsloop.telemetry.wire import WireError, scan
 
 FINGERPRINT_BYTES = 8
 _KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+_TELLING: dict[tuple[int, int], Signal] = {
+    (6, VARINT): "traces",  # kind
+    (7, I64): "traces",  # start
+    (8, I64): "traces",  # end
+    (1, I64): "logs",  # time
+    (2, VARINT): "logs",  # severity number
+    (11, I64): "logs",  # observed time
+}
+_METRIC_DATA = {(5, LEN), (7, LEN), (9, LEN), (10, LEN), (11, LEN)}  # gauge, sum, histograms, summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +71,8 @@ def detect_signal(request: bytes) -> Signal:
     The three requests share their outer shape: field 1 resource, in it field 2 scope, in it field 2 item.
     """
     try:
-        for item_start, item_end in _items(request):
-            if signal := _signal_of_item({(number, wire) for number, wire, *_ in scan(request, item_start, item_end)}):
+        for at, end in _items(request, 0, len(request)):  # lazily: the first item tells almost always
+            if signal := _signal_of_item(request, at, end):
                 return signal
     except WireError as error:
         raise InvalidInputError(f"neither OTLP protobuf nor JSON: {error}") from None
@@ -93,27 +103,22 @@ def _believed(hint: str, mark: int) -> Signal | None:
     return None
 
 
-def _items(request: bytes) -> list[tuple[int, int]]:
-    spans = [(0, len(request))]
-    for number in (1, 2, 2):  # resource, scope, item
-        spans = [
-            (value, end)
-            for start, stop in spans
-            for found, wire, _, value, end in scan(request, start, stop)
-            if found == number and wire == LEN
-        ]
-    return spans
+def _items(data: bytes, at: int, end: int, levels: tuple[int, ...] = (1, 2, 2)) -> Iterator[tuple[int, int]]:
+    """Yield where the items of a request lie: ``levels`` are the fields of resource, scope and item."""
+    wanted, *inner = levels
+    for number, wire, _, value, stop in scan(data, at, end):
+        if number == wanted and wire == LEN:
+            if inner:
+                yield from _items(data, value, stop, tuple(inner))
+            else:
+                yield value, stop
 
 
-def _signal_of_item(fields: set[tuple[int, int]]) -> Signal | None:
-    if fields & {(7, I64), (8, I64)}:  # start and end of a span
-        return "traces"
-    if fields & {(1, I64), (11, I64)}:  # time and observed time of a log record
-        return "logs"
-    if fields & {(2, VARINT)}:  # severity number
-        return "logs"
-    if fields & {(6, VARINT)}:  # span kind
-        return "traces"
-    if fields & {(5, LEN), (7, LEN), (9, LEN), (10, LEN), (11, LEN)}:  # gauge, sum, histograms, summary
-        return "metrics"
-    return None
+def _signal_of_item(data: bytes, at: int, end: int) -> Signal | None:
+    """Return what the item is, by the first field that only one signal has; metrics have fields of spans and logs."""
+    may_be_metric = False
+    for number, wire, *_ in scan(data, at, end):
+        if signal := _TELLING.get((number, wire)):
+            return signal
+        may_be_metric = may_be_metric or (number, wire) in _METRIC_DATA
+    return "metrics" if may_be_metric else None
