@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -24,7 +25,7 @@ class Bus:
     def publish(self, events: Sequence[Event]) -> None:
         """Publish all ``events``; raise ``DependencyUnavailableError`` unless the bus accepted each."""
         for first in range(0, len(events), MAX_CALL_ENTRIES):
-            entries = [
+            entries: Any = [
                 {
                     "EventBusName": self._name,
                     "Source": event.detail()["source"],

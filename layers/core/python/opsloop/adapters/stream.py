@@ -76,7 +76,7 @@ class Stream:
 
     def _attempt(self, records: Sequence[StreamRecord]) -> tuple[list[StreamRecord], str]:
         """Return the records that were not accepted, and the reason of the first."""
-        entries = [{"Data": record.data, "PartitionKey": record.partition_key} for record in records]
+        entries: Any = [{"Data": record.data, "PartitionKey": record.partition_key} for record in records]
         try:
             answer = self._client.put_records(StreamName=self._name, Records=entries)
         except ClientError as error:

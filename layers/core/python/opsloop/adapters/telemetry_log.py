@@ -125,9 +125,10 @@ class TelemetryLog:
                 return
             options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+    def _call(self, operation: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
         try:
-            return operation(TableName=self._table, **arguments)
+            answer: dict[str, Any] = operation(TableName=self._table, **arguments)
+            return answer
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "ClientError")
             if code == "ConditionalCheckFailedException":
