@@ -15,9 +15,9 @@ from typing import Any
 import ministack.app as emulator
 from ministack.core import persistence
 from ministack.core.responses import request_scope
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import apigateway, eventbridge, lambda_svc
 
-from local.cloud import authorization, dynamodb_store, kinesis_store
+from local.cloud import authorization, bodies, dynamodb_store, kinesis_store
 from local.cloud.invocations import Invocation, Invocations, Outcome
 from local.cloud.journal import Generations
 
@@ -43,6 +43,7 @@ class Emulator:
         emulator._load_persisted_state = self.load
         persistence.STATE_DIR = str(generations.state)
         authorization.install()
+        bodies.install(apigateway)
 
     def load(self) -> None:
         """Bring back the snapshot and the journal, then start journaling. The emulator calls this once."""
