@@ -2,6 +2,7 @@
 PYTHON ?= python3
 STAGE ?= dev
 BIN := .venv/bin
+IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
 .PHONY: help setup run stop clean logs test test-fast lint format docs synth diff deploy bench lock pr
 
@@ -26,10 +27,10 @@ clean: ## stop, then remove the state and everything that was installed or built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test: lint ## lint, types, unit, integration and end-to-end tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-fast: lint ## the same without the end-to-end tests
-	@$(BIN)/python -m pytest -m "not e2e"
+	@$(BIN)/python -m pytest $(IN_PARALLEL) -m "not e2e"
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -41,7 +42,7 @@ format: setup ## let ruff format and correct what it can
 	@$(BIN)/ruff format .
 
 docs: setup ## write the generated pages anew
-	@if [ -f local/generate_docs.py ]; then $(BIN)/python -m local.generate_docs; fi
+	@$(BIN)/python -m stacks.generate_docs
 
 synth: setup ## write the templates of STAGE to cdk.out
 	@$(BIN)/python -m local.cdk synth --quiet -c stage=$(STAGE) $(ARGS)

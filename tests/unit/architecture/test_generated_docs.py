@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from stacks.generate_docs import configuration_page, contents_page, pages, read_functions, stale
+from stacks.generate_docs import (
+    capabilities_page,
+    configuration_page,
+    contents_page,
+    pages,
+    read_capabilities,
+    read_functions,
+    stale,
+)
 
 HANDLER = '''"""Queue -> triaged feedback in the feedback table.
 
@@ -18,6 +26,13 @@ class Settings:
     mode: str = "suggest"
     """``suggest`` or ``act``."""
 '''
+API = """
+paths:
+  /v1/feedback:
+    get: {security: [{key: [read]}]}
+  /v1/feedback/form:
+    get: {security: []}
+"""
 STACK = 'feedback = OpsFunction(self, "Triage", name="feedback_triage", layers=layers)\n'
 
 
@@ -26,6 +41,9 @@ def repository(tmp_path: Path) -> Path:
         "functions/feedback_triage/handler.py": HANDLER,
         "stacks/feedback_stack.py": STACK,
         "events/feedback_triage/garbled.json": "{}",
+        "layers/core/python/opsloop/feedback/__init__.py": '"""What do users tell us?"""',
+        "layers/core/python/opsloop/runtime/__init__.py": '"""What every handler needs."""',
+        "docs/api/feedback.yaml": API,
     }.items():
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(text)
@@ -55,9 +73,19 @@ def test_the_contents_link_handler_and_samples(tmp_path: Path) -> None:
     assert "[garbled](../events/feedback_triage/garbled.json)" in text
 
 
+def test_a_capability_is_described_by_its_package_its_functions_and_its_requests(tmp_path: Path) -> None:
+    text = capabilities_page(read_capabilities(repository(tmp_path)))
+    (line,) = [line for line in text.splitlines() if "feedback" in line]
+    assert line == (
+        "| [feedback](feedback.md) | What do users tell us? "
+        "| [feedback_triage](../../functions/feedback_triage/handler.py) "
+        "| `GET /v1/feedback` (read), `GET /v1/feedback/form` (open) |"
+    )
+
+
 def test_a_changed_handler_makes_the_pages_stale(tmp_path: Path) -> None:
     root = repository(tmp_path)
-    (root / "docs").mkdir()
+    (root / "docs" / "domains").mkdir()
     for path, text in pages(root).items():
         (root / path).write_text(text)
     assert stale(root) == []
