@@ -10,13 +10,13 @@ from opsloop.access.model import Scope
 from opsloop.adapters.access_table import AccessTable
 from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.stream import Stream
-from opsloop.errors import InvalidInputError, OpsloopError
+from opsloop.errors import InvalidInputError, OpsloopError, UnsupportedMediaError
 from opsloop.runtime.authentication import Authenticator
 from opsloop.runtime.http import Api
 from opsloop.runtime.request import Request
 from opsloop.runtime.response import Response
 from opsloop.runtime.settings import read_settings
-from opsloop.telemetry.otlp_http import ENCODINGS, PROTOBUF, decode_body, failure, success
+from opsloop.telemetry.otlp_http import JSON, PROTOBUF, UnsupportedEncodingError, decode_body, failure, success
 from opsloop.telemetry.otlp_schema import SIGNALS, Signal
 from opsloop.telemetry.record import Shipment, ship
 
@@ -37,8 +37,10 @@ def render_error(error: OpsloopError, request: Request) -> Response:
     """Answer an error as a google.rpc.Status in the content type of the request."""
     answer = failure(request.headers.get("content-type", ""), error)
     headers = {"content-type": answer.content_type}
-    if error.status == 415:
-        headers["accept-encoding"] = ", ".join(ENCODINGS)
+    if isinstance(error, UnsupportedEncodingError):
+        headers["accept-encoding"] = ", ".join(error.accepted)
+    elif isinstance(error, UnsupportedMediaError):
+        headers["accept"] = f"{PROTOBUF}, {JSON}"
     return Response(error.status, answer.body, headers)
 
 
@@ -62,6 +64,7 @@ def receive(request: Request, signal: Signal) -> Response:
             content_encoding=request.headers.get("content-encoding", ""),
             signal=signal,
             max_bytes=settings.max_inflated_bytes,
+            is_text=request.is_text,
         )
     except InvalidInputError as error:
         set_aside_body(request, signal, error)

@@ -148,6 +148,31 @@ def test_an_encoding_not_spoken_here_is_415_with_the_list(send, aws, encoding):
 def test_a_content_type_not_spoken_here_is_415_as_json(send):
     answer = send(b"x", {"content-type": "text/plain"})
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (415, 3)
+    assert answer["headers"]["accept"] == "application/x-protobuf, application/json"
+    assert "accept-encoding" not in answer["headers"]
+
+
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_compressed_json_is_read_where_the_gateway_leaves_it_whole_and_refused_with_advice_where_not(
+    send, aws, encoding, compress
+):
+    plain = sent_bytes("traces_json")
+    headers = {**JSON, "content-encoding": encoding}
+    refused = send(compress(plain).decode("utf-8", "replace"), headers)  # a gateway that takes all JSON for text
+    assert (refused["statusCode"], refused["headers"]["accept-encoding"]) == (415, "identity")
+    assert "JSON without compression" in json.loads(refused["body"])["message"]
+    assert (aws.records(), aws.objects("QUARANTINE_BUCKET")) == ([], {})
+    assert send(plain.decode(), headers)["statusCode"] == 200  # one that inflates it
+    assert send(compress(plain), headers)["statusCode"] == 200  # one that hands it over in base64
+    first, second = aws.records()
+    assert first["Data"] == second["Data"]
+
+
+def test_the_query_of_an_otlp_request_is_of_no_concern(handler, tokens, context):
+    event = make_http_event(
+        "POST", "/v1/traces", query="a=1&a=2&x", headers=PROTOBUF, body=traces(), token=tokens["ingest"]
+    )
+    assert handler.lambda_handler(event, context)["statusCode"] == 200
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_a_wrong_parameter_is_named(ask, query, field):
 def test_parameters_are_read_by_kind(api, http_event, context):
     found = {}
 
-    @api.route("GET", "/v1/read", scope=None)
+    @api.route("GET", "/v1/read", scope=None, query=("service", "resolution", "n", "from", "to"))
     def read(request):
         found["text"] = request.text("service")
         found["choice"] = request.choice("resolution", ("hour", "day"), default="hour")

@@ -1,11 +1,13 @@
 """Bodies and answers of OTLP/HTTP, read back by the published message types."""
 
+import base64
 import gzip
 import json
 import zlib
 from collections import Counter
 
 import pytest
+from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
@@ -21,7 +23,8 @@ from opsloop.errors import (
     UnauthenticatedError,
     UnsupportedMediaError,
 )
-from opsloop.telemetry.otlp_http import JSON, PROTOBUF, decode_body, failure, success
+from opsloop.telemetry.otlp_http import JSON, PROTOBUF, UnsupportedEncodingError, decode_body, failure, success
+from tests.unit.telemetry.otlp_messages import EVENTS
 
 BODY = b"\x0a\x00"  # one resource without anything
 RESPONSES = {
@@ -31,8 +34,9 @@ RESPONSES = {
 }
 
 
-def decode(body, content_type=PROTOBUF, encoding="", limit=1_000_000):
-    return decode_body(body, content_type=content_type, content_encoding=encoding, signal="traces", max_bytes=limit)
+def decode(body, content_type=PROTOBUF, encoding="", limit=1_000_000, **more):
+    more.setdefault("signal", "traces")
+    return decode_body(body, content_type=content_type, content_encoding=encoding, max_bytes=limit, **more)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,32 @@ def test_an_empty_request_is_a_request():
     assert decode(b"", encoding="gzip") == b""
 
 
+def test_compressed_json_that_came_as_text_is_refused_with_what_to_do():
+    text = gzip.compress(b'{"resourceSpans": []}').decode("utf-8", "replace").encode()  # what a gateway makes of it
+    with pytest.raises(InvalidInputError, match="gzip body is broken"):
+        decode(text, JSON, "gzip")
+    with pytest.raises(UnsupportedEncodingError, match="JSON without compression, or application/x-protobuf") as caught:
+        decode(text, JSON, "gzip", is_text=True)
+    assert caught.value.accepted == ("identity",)
+
+
+def test_text_that_the_gateway_has_inflated_and_text_without_compression_are_read():
+    for encoding in ("gzip", "deflate", "identity", ""):
+        assert decode(b' {"resourceSpans": [{}]}', JSON, encoding, is_text=True) == BODY
+    assert decode(b"", PROTOBUF, "gzip", is_text=True) == b""  # no body at all is no text either
+
+
+@pytest.mark.parametrize("sent", RESPONSES)
+@pytest.mark.parametrize("path", RESPONSES)
+def test_a_request_on_the_path_of_another_signal_is_refused_by_name(sent, path):
+    body = base64.b64decode(json.loads((EVENTS / f"{sent}_protobuf.json").read_text())["body"])
+    if sent == path:
+        assert decode(body, signal=path) == body
+        return
+    with pytest.raises(InvalidInputError, match=f"this is a request for /v1/{sent}, not /v1/{path}"):
+        decode(body, signal=path)
+
+
 def test_the_limit_holds_for_plain_and_inflated_bodies_and_is_lower_for_json():
     with pytest.raises(TooLargeError):
         decode(BODY * 51, limit=100)
@@ -101,7 +131,6 @@ def test_success_is_an_empty_typed_response_and_partial_success_says_how_many_an
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (InvalidInputError("spans[0]: grün"), 3),
         (UnauthenticatedError("no key"), 16),
         (ForbiddenError("no scope"), 7),
         (TooLargeError("big"), 8),
@@ -118,3 +147,31 @@ def test_a_failure_is_a_google_rpc_status_in_the_content_type_of_the_request(err
     for unclear in (JSON, "", "text/html"):
         answer = failure(unclear, error)
         assert (answer.content_type, json.loads(answer.body)) == (JSON, {"code": code, "message": error.message})
+
+
+def test_bad_data_are_described_with_their_place():
+    with pytest.raises(InvalidInputError) as caught:
+        decode(b'{"resourceSpans": [{"schemaUrl": 7}]}', JSON)
+    message = "resourceSpans[0].schemaUrl: expected a string, got 7"
+    status = Status.FromString(failure(PROTOBUF, caught.value).body)
+    [detail] = status.details
+    bad = BadRequest()
+    assert detail.Unpack(bad)
+    [violation] = bad.field_violations
+    place, _, reason = message.partition(": ")
+    assert (status.code, status.message, violation.field, violation.description) == (3, message, place, reason)
+    assert json.loads(failure(JSON, caught.value).body) == {
+        "code": 3,
+        "message": message,
+        "details": [
+            {
+                "@type": "type.googleapis.com/google.rpc.BadRequest",
+                "fieldViolations": [{"field": place, "description": reason}],
+            }
+        ],
+    }
+
+
+def test_bad_data_without_a_place_are_described_too():
+    [detail] = Status.FromString(failure(PROTOBUF, InvalidInputError("gzip body: grün")).body).details
+    assert BadRequest.FromString(detail.value).field_violations[0].description == "gzip body: grün"

@@ -87,7 +87,7 @@ class Api:
         """Answer ``method`` on ``pattern`` (``/v1/keys/{key_id}``) with the decorated function.
 
         ``scope`` None opens the route to everybody. ``query`` names the parameters that it knows: any other is
-        answered 400, so that a misspelt filter is not silently no filter; None lets all pass.
+        answered 400, so that a misspelt filter is not silently no filter; None: the query is not read at all.
         """
         matcher = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern)))
 
@@ -136,11 +136,10 @@ class Api:
             outcome.key_id = key.key_id
             authorize(key, route.scope)
             request = replace(request, key=key)
-        query = read_query(event)
-        if route.query is not None and (unknown := query.keys() - set(route.query)):
-            known = ", ".join(route.query) or "none"
-            raise InvalidInputError(f"{min(unknown)}: not a parameter here; there are: {known}")
-        return route.handle(replace(request, query=query, body=read_body(event, self._max_body_bytes)))
+        query = _known_query(event, route.query) if route.query is not None else {}
+        body = read_body(event, self._max_body_bytes)
+        is_text = not event.get("isBase64Encoded", False)
+        return route.handle(replace(request, query=query, body=body, is_text=is_text))
 
     def _refuse(self, error: OpsloopError, request: Request) -> Response:
         response = self._render_error(error, request)
@@ -167,3 +166,11 @@ class Api:
         self._metrics.add_metric(name="RequestsRefused", unit=MetricUnit.Count, value=int(400 <= response.status < 500))
         self._metrics.add_metric(name="RequestsFailed", unit=MetricUnit.Count, value=int(response.status >= 500))
         self._metrics.add_metric(name="RequestDuration", unit=MetricUnit.Milliseconds, value=round(duration_ms, 3))
+
+
+def _known_query(event: dict[str, Any], names: Collection[str]) -> dict[str, str]:
+    query = read_query(event)
+    if unknown := query.keys() - set(names):
+        known = ", ".join(names) or "none"
+        raise InvalidInputError(f"{min(unknown)}: not a parameter here; there are: {known}")
+    return query

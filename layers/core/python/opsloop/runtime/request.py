@@ -22,6 +22,7 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 class Request:
     """One request. Header names are lower case; ``now`` is when it arrived; ``key`` is set on routes with a scope.
 
+    ``is_text``: the gateway handed the body over as text, so that bytes other than UTF-8 did not survive.
     What a route adds to ``facts`` is said in the request's log line.
     """
 
@@ -33,6 +34,7 @@ class Request:
     request_id: str
     correlation_id: str
     body: bytes = b""
+    is_text: bool = False
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     key: ApiKey | None = None
     facts: dict[str, object] = field(default_factory=dict)

@@ -8,12 +8,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from opsloop.errors import InvalidInputError, OpsloopError, TooLargeError, UnsupportedMediaError
+from opsloop.telemetry.fault import MalformedError
 from opsloop.telemetry.inflate import GZIP, RAW_DEFLATE, ZLIB, inflate
 from opsloop.telemetry.otlp_json import encode, parse, varint
 from opsloop.telemetry.otlp_schema import Signal
-from opsloop.telemetry.wire import validate
+from opsloop.telemetry.payload import detect_signal
+from opsloop.telemetry.wire import WireError, validate
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
+COMPRESSED = ("gzip", "x-gzip", "deflate")
 ENCODINGS = ("gzip", "deflate", "identity")
 JSON_SHARE = 4  # JSON may inflate to this part of the limit only: as Python objects it takes up to 20 times its size
 _REJECTED: dict[Signal, str] = {
@@ -24,6 +27,15 @@ _REJECTED: dict[Signal, str] = {
 # google.rpc.Code by HTTP status, https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 _CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 8, 415: 3, 429: 8, 503: 14}
 _INTERNAL = 13
+_BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+
+
+class UnsupportedEncodingError(UnsupportedMediaError):
+    """A content encoding that cannot be undone here; ``accepted`` are those that can."""
+
+    def __init__(self, message: str, *, accepted: tuple[str, ...] = ENCODINGS) -> None:
+        super().__init__(message)
+        self.accepted = accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +63,29 @@ def answer_type(content_type: str) -> str:
     return PROTOBUF if content_type.partition(";")[0].strip().lower() == PROTOBUF else JSON
 
 
-def decode_body(body: bytes, *, content_type: str, content_encoding: str, signal: Signal, max_bytes: int) -> bytes:
+def decode_body(
+    body: bytes, *, content_type: str, content_encoding: str, signal: Signal, max_bytes: int, is_text: bool = False
+) -> bytes:
     """Return the body of a request as checked protobuf, inflated to ``max_bytes`` at most.
+
+    ``is_text``: the gateway took the body for text, which compressed bytes do not survive.
 
     Raises ``UnsupportedMediaError``, ``TooLargeError`` or ``InvalidInputError``, saying what would be right.
     """
-    media = media_type(content_type)
+    media, encoding = media_type(content_type), content_encoding.strip().lower()
     most = max_bytes // JSON_SHARE if media == JSON else max_bytes
-    plain = _inflated(body, content_encoding.strip().lower(), most) if body else body
+    if body and is_text and encoding in COMPRESSED:
+        encoding = _encoding_of_text(body, encoding)
+    plain = _inflated(body, encoding, most) if body else body
     if len(plain) > most:
         raise TooLargeError(f"body is {len(plain)} bytes, more than {most}")
     if media == JSON:
         return encode(parse(plain), signal)
-    validate(plain, signal)
+    try:
+        validate(plain, signal)
+    except WireError:
+        _check_signal(plain, signal)
+        raise
     return plain
 
 
@@ -77,15 +99,45 @@ def success(content_type: str, signal: Signal, rejected: int = 0, reasons: Count
         partial = {_REJECTED[signal]: str(rejected), "errorMessage": message}
         return Answer(json.dumps({"partialSuccess": partial}).encode(), media)
     partial_success = varint(1 << 3) + varint(rejected) + _text(2, message)
-    return Answer(varint(1 << 3 | 2) + varint(len(partial_success)) + partial_success, media)
+    return Answer(_delimited(1, partial_success), media)
 
 
 def failure(content_type: str, error: OpsloopError) -> Answer:
-    """Return ``error`` as a google.rpc.Status."""
+    """Return ``error`` as a google.rpc.Status; one about bad data has a google.rpc.BadRequest with the place."""
     media, code = answer_type(content_type), _CODES.get(error.status, _INTERNAL)
+    where, why = (error.path, error.reason) if isinstance(error, MalformedError) else ("", error.message)
     if media == JSON:
-        return Answer(json.dumps({"code": code, "message": error.message}).encode(), media)
-    return Answer(varint(1 << 3) + varint(code) + _text(2, error.message), media)
+        status: dict[str, object] = {"code": code, "message": error.message}
+        if isinstance(error, InvalidInputError):
+            violation = {"field": where, "description": why}
+            status["details"] = [{"@type": _BAD_REQUEST, "fieldViolations": [violation]}]
+        return Answer(json.dumps(status).encode(), media)
+    body = varint(1 << 3) + varint(code) + _text(2, error.message)
+    if isinstance(error, InvalidInputError):
+        violations = _delimited(1, _text(1, where) + _text(2, why))
+        body += _delimited(3, _text(1, _BAD_REQUEST) + _delimited(2, violations))
+    return Answer(body, media)
+
+
+def _encoding_of_text(body: bytes, encoding: str) -> str:
+    """Return the encoding that is left of a body that came as text: none if the gateway has inflated it."""
+    if body.lstrip().startswith(b"{"):
+        return ""
+    raise UnsupportedEncodingError(
+        f"the gateway took this {encoding} body for text, because its content type is JSON, and so destroyed it: send "
+        f"JSON without compression, or {PROTOBUF} with it",
+        accepted=("identity",),
+    )
+
+
+def _check_signal(request: bytes, signal: Signal) -> None:
+    """Raise ``MalformedError`` if ``request`` looks like one of another signal: a wrong path is a frequent mistake."""
+    try:
+        seen = detect_signal(request)
+    except InvalidInputError:
+        return
+    if seen != signal:
+        raise MalformedError(f"this is a request for /v1/{seen}, not /v1/{signal}")
 
 
 def _inflated(body: bytes, encoding: str, max_bytes: int) -> bytes:
@@ -99,9 +151,12 @@ def _inflated(body: bytes, encoding: str, max_bytes: int) -> bytes:
                 return inflate(body, ZLIB, max_bytes=max_bytes)
             except InvalidInputError:
                 return inflate(body, RAW_DEFLATE, max_bytes=max_bytes)
-    raise UnsupportedMediaError(f"content encoding {encoding!r}: send {', '.join(ENCODINGS)}")
+    raise UnsupportedEncodingError(f"content encoding {encoding!r}: send {', '.join(ENCODINGS)}")
 
 
 def _text(number: int, text: str) -> bytes:
-    data = text.encode("utf-8", "replace")
+    return _delimited(number, text.encode("utf-8", "replace"))
+
+
+def _delimited(number: int, data: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(data)) + data

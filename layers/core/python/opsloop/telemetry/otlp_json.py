@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opsloop.errors import InvalidInputError
+from opsloop.telemetry.fault import MalformedError
 from opsloop.telemetry.otlp_schema import LEN, MESSAGES, REQUESTS, SIGNALS, Field, Message, Signal
 from opsloop.telemetry.wire import MAX_DEPTH
 
@@ -34,20 +35,8 @@ _RANGES = {
 _NAMED_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
-class JsonError(InvalidInputError):
-    """JSON that is not the message it should be; the path grows from the inside out while it is raised."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason, self.path = reason, ""
-
-    def inside(self, step: str) -> None:
-        """Note that the fault lies in ``step`` of the object around it."""
-        self.path = f"{step}.{self.path}" if self.path else step
-        self.message = f"{self.path}: {self.reason}"
-
-    def __str__(self) -> str:
-        return self.message
+class JsonError(MalformedError):
+    """JSON that is not the message it should be."""
 
 
 def parse(data: bytes) -> dict[str, Any]:

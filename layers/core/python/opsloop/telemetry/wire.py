@@ -7,7 +7,7 @@ Format: https://protobuf.dev/programming-guides/encoding/
 
 from collections.abc import Iterator
 
-from opsloop.errors import InvalidInputError
+from opsloop.telemetry.fault import MalformedError
 from opsloop.telemetry.otlp_schema import (
     END_GROUP,
     I64,
@@ -26,20 +26,11 @@ _MAX_TAG = 2**32 - 1
 _MAX_VARINT = 2**64 - 1
 
 
-class WireError(InvalidInputError):
-    """Bytes that are not the message they should be; ``path`` grows from the inside out while it is raised."""
+class WireError(MalformedError):
+    """Bytes that are not the message they should be, with the position of the fault."""
 
     def __init__(self, reason: str, at: int) -> None:
         super().__init__(f"{reason}, at byte {at}")
-        self.reason, self.at, self.path = reason, at, ""
-
-    def inside(self, step: str) -> None:
-        """Note that the fault lies in ``step`` of the message around it."""
-        self.path = f"{step}.{self.path}" if self.path else step
-        self.message = f"{self.path}: {self.reason}, at byte {self.at}"
-
-    def __str__(self) -> str:
-        return self.message
 
 
 def validate(data: bytes, signal: Signal) -> None:
