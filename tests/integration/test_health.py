@@ -9,7 +9,7 @@ from opsloop.adapters.kpi_table import KpiTable
 from opsloop.clock import minute_of
 from opsloop.health.model import Check, Probe, Status
 from tests.conftest import NOW
-from tests.integration.kpi_openapi import check_answer
+from tests.integration.described import as_described
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def ready(check, http_event, context, now=NOW):
     answer = check.lambda_handler(http_event("GET", "/health/ready", now=now), context)
     if check.copy._thread:
         check.copy._thread.join()
-    return answer["statusCode"], check_answer("/health/ready", answer)
+    return answer["statusCode"], as_described("GET", "/health/ready", answer)
 
 
 def components(report, status):
@@ -133,7 +133,7 @@ def test_a_probe_that_falls_silent_becomes_a_failure(check, table, http_event, c
 def test_a_platform_that_was_never_probed_is_not_ready(check, event, context):
     answer = check.lambda_handler(event("health_check/ready"), context)
     assert answer["statusCode"] == 503
-    assert "never run" in check_answer("/health/ready", answer)["output"]
+    assert "never run" in as_described("GET", "/health/ready", answer)["output"]
 
 
 def test_readiness_is_answered_from_memory_and_the_copy_renewed_behind_it(
@@ -157,7 +157,7 @@ def test_liveness_asks_nothing_of_anybody(aws, check, event, context):
     aws.client("dynamodb").delete_table(TableName=aws.names["HEALTH_TABLE"])
     answer = check.lambda_handler(event("health_check/live"), context)
     assert answer["statusCode"] == 200
-    assert check_answer("/health/live", answer)["status"] == "pass"
+    assert as_described("GET", "/health/live", answer)["status"] == "pass"
 
 
 def test_no_answer_names_a_table_bucket_or_account(aws, probe, check, event, http_event, context):

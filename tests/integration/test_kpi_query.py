@@ -18,7 +18,7 @@ from opsloop.kpi.rollup import day_rows
 from opsloop.telemetry.aggregate import from_points, merge
 from opsloop.telemetry.model import SeenService, Series
 from tests.conftest import NOW
-from tests.integration.kpi_openapi import check_answer
+from tests.integration.described import as_described
 from tests.unit.kpi.blocks import SHOP, LogRecord, Span, block
 
 WEB = replace(SHOP, name="web")
@@ -49,7 +49,7 @@ def ask(handler, http_event, context, tokens):
         event = http_event("GET", path, query=urlencode(names), token=tokens["read"], now=now)
         answer = handler.lambda_handler(event, context)
         assert answer["statusCode"] == status, answer["body"]
-        return check_answer(path, answer)
+        return as_described("GET", path, answer)
 
     return send
 
@@ -76,7 +76,7 @@ def fill(blocks, pages):
 
 def test_stored_closed_and_open_hours_and_a_gap_are_answered_in_one_series(handler, blocks, pages, event, context):
     fill(blocks, pages)
-    body = check_answer("/v1/kpis", handler.lambda_handler(event("kpi_query/kpis_by_hour"), context))
+    body = as_described("GET", "/v1/kpis", handler.lambda_handler(event("kpi_query/kpis_by_hour"), context))
     found = [(row["start"][11:16], row["state"], row["requests"], row["complete"]) for row in body["rows"]]
     assert found == [
         ("04:00", "UNKNOWN", None, True),
@@ -236,7 +236,7 @@ def test_services_are_those_declared_and_those_heard_from(handler, blocks, event
     blocks.note_services(
         [SeenService("orders", minute - 500, minute - 10), SeenService("batch", minute - 90, minute - 11)]
     )
-    body = check_answer("/v1/services", handler.lambda_handler(event("kpi_query/services"), context))
+    body = as_described("GET", "/v1/services", handler.lambda_handler(event("kpi_query/services"), context))
     found = {one["service"]: (one["state"], one["is_declared"], one["last_seen"]) for one in body["services"]}
     assert found == {
         "batch": ("UNKNOWN", False, "2026-11-21T08:19:00Z"),
@@ -258,7 +258,7 @@ def metric_block(hour, *series_points):
 def test_a_metric_is_answered_per_series_with_its_unit(handler, blocks, event, context):
     items = Series("web", "cart.items", "gauge", unit="{item}", attributes=(("http.route", "/cart"),))
     save(blocks, metric_block(OPEN - 60, *[(items, OPEN - 60 + n, n) for n in range(1, 41)]))
-    body = check_answer("/v1/kpis", handler.lambda_handler(event("kpi_query/metric_by_hour"), context))
+    body = as_described("GET", "/v1/kpis", handler.lambda_handler(event("kpi_query/metric_by_hour"), context))
     measured, unknown = body["rows"]
     assert (measured["count"], measured["sum"], measured["minimum"], measured["maximum"]) == (40, 820.0, 1.0, 40.0)
     assert measured["p50"] == pytest.approx(20, rel=0.0055)
@@ -278,13 +278,13 @@ def test_the_schema_check_can_say_no(ask, blocks, pages):
     body["rows"][0]["surprise"] = 1
     answer = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
     with pytest.raises(ValidationError):
-        check_answer("/v1/kpis", answer)
+        as_described("GET", "/v1/kpis", answer)
 
 
 def test_a_table_that_is_away_is_said_to_be_and_when_to_come_again(handler, http_event, context, tokens):
     handler.pages.__init__("nobody")
     answer = handler.lambda_handler(http_event("GET", "/v1/kpis", query="service=web", token=tokens["read"]), context)
-    assert check_answer("/v1/kpis", answer)["detail"].startswith("kpi table")
+    assert as_described("GET", "/v1/kpis", answer)["detail"].startswith("kpi table")
     assert answer["headers"]["retry-after"] == "1"
 
 
