@@ -31,9 +31,9 @@ class HealthStack(Stack):
             layers=layers,
             state=state,
             environment={
+                "TABLES": " ".join(f"{word}={table.table_name}" for word, table in state.tables.items()),
                 "TELEMETRY_TABLE": state.telemetry.table_name,
                 "KPI_TABLE": state.kpi.table_name,
-                "ACCESS_TABLE": state.access.table_name,
                 "HEALTH_TABLE": state.health.table_name,
                 "STREAM_NAME": state.stream.stream_name,
                 "SEGMENT_BUCKET": state.segments.bucket_name,
@@ -51,10 +51,11 @@ class HealthStack(Stack):
             description="Every minute: look at every dependency",
             silent_after=Duration.minutes(10),
         )
-        for table in (state.telemetry, state.kpi, state.access):
-            allow_table(probe, table, "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query")
-        actions = ("dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
-        allow_table(probe, state.health, *actions)
+        for table in state.tables.values():
+            allow_table(probe, table, "dynamodb:DescribeTable")
+        allow_table(probe, state.telemetry, "dynamodb:GetItem", "dynamodb:Query")
+        allow_table(probe, state.kpi, "dynamodb:GetItem")
+        allow_table(probe, state.health, "dynamodb:PutItem")
         allow_stream(probe, state.stream, "kinesis:DescribeStreamSummary")
         allow_bucket(probe, state.segments, "s3:ListBucket")
         allow_bucket(probe, state.quarantine, "s3:ListBucket")

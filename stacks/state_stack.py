@@ -54,6 +54,7 @@ class StateStack(Stack):
         self.deployment = deployment
         self._is_protected = is_protected
         self.key = self._key()
+        self.tables: dict[str, dynamodb.Table] = {}  # every table, by capability
         self.telemetry = self._table("Telemetry", sorted_by="sk", expires=True)
         self.kpi = self._table("Kpi", sorted_by="sk", expires=True)
         self.access = self._table("Access", key="key_id")  # an expired key stays listed
@@ -125,6 +126,7 @@ class StateStack(Stack):
             removal_policy=self.deployment.removal_policy,
         )
         CfnOutput(self, f"{id_}Table", value=table.table_name)
+        self.tables[id_.lower()] = table
         return table
 
     def _access_log_bucket(self) -> s3.Bucket:

@@ -26,9 +26,9 @@ CHECK_TIMEOUT_S = 8.0
 
 @dataclass(frozen=True)
 class Settings:
+    tables: str  # every table, as `kpi=<name> access=<name>`
     telemetry_table: str
     kpi_table: str
-    access_table: str
     health_table: str
     stream_name: str
     segment_bucket: str
@@ -38,12 +38,7 @@ class Settings:
 
 settings = read_settings(Settings)
 dependencies = HealthChecks(
-    tables={
-        "telemetry": settings.telemetry_table,
-        "kpi": settings.kpi_table,
-        "access": settings.access_table,
-        "health": settings.health_table,
-    },
+    tables={word: name for word, _, name in (pair.partition("=") for pair in settings.tables.split())},
     stream=settings.stream_name,
     buckets={"segment": settings.segment_bucket, "quarantine": settings.quarantine_bucket},
     bus=settings.bus_name,

@@ -1,6 +1,5 @@
 """AWS as moto plays it: the tables, stream, buckets and bus of the state stack, and a catalog layer."""
 
-import ast
 import hashlib
 import json
 import sys
@@ -18,25 +17,12 @@ from moto import mock_aws
 
 from opsloop.access.model import ApiKey, Scope
 from opsloop.adapters.access_table import AccessTable
+from tests.tables import TABLES
 
-ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 CREATED_AT = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def tables_of_the_state_stack() -> dict[str, tuple[str, ...]]:
-    """Return the key attributes of every table that ``StateStack`` makes, by capability, read from its source."""
-    found = {}
-    for node in ast.walk(ast.parse((ROOT / "stacks" / "state_stack.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_table":
-            options = {word.arg: ast.literal_eval(word.value) for word in node.keywords}
-            keys = (options.get("key", "pk"), options.get("sorted_by", ""))
-            found[ast.literal_eval(node.args[0]).lower()] = tuple(key for key in keys if key)
-    return found
-
-
-TABLES = tables_of_the_state_stack()
 ENVIRONMENT = {f"{word.upper()}_TABLE": f"opsloop-test-{word}" for word in TABLES} | {
+    "TABLES": " ".join(f"{word}=opsloop-test-{word}" for word in TABLES),
     "SEGMENT_BUCKET": "opsloop-test-segment",
     "QUARANTINE_BUCKET": "opsloop-test-quarantine",
     "STREAM_NAME": "opsloop-test-stream",

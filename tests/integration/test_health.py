@@ -10,6 +10,7 @@ from opsloop.clock import minute_of
 from opsloop.health.model import Check, Probe, Status
 from tests.conftest import NOW
 from tests.integration.described import as_described
+from tests.tables import TABLES
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_the_sample_schedule_finds_every_dependency_at_work(probe, table, event,
     silent = {"ingest:age": "warn", "kpi_rollup:age": "warn", "fold:lag": "pass"}  # nothing was ever sent
     assert found == silent | dict.fromkeys(
         [
-            *(f"{word}_table:status" for word in ("telemetry", "kpi", "access", "health")),
+            *(f"{word}_table:status" for word in TABLES),
             *(f"{word}_bucket:status" for word in ("segment", "quarantine")),
             "stream:status",
             "bus:status",
