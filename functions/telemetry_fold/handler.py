@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -115,8 +115,9 @@ def tell_late_data(folding: Folding, now: datetime, correlation_id: str) -> int:
     The one place where the wall clock counts: an hour may close while a fold is under way, and who rolled it up then
     has not seen what was saved after.
     """
-    facts = folding.late_data(max(now.timestamp(), time.time()))
-    events = [Event(_event_id(folding, fact.service), fact.service, now, fact, correlation_id) for fact in facts]
+    moment = max(now, datetime.fromtimestamp(time.time(), UTC))
+    facts = folding.late_data(moment.timestamp())
+    events = [Event(_event_id(folding, fact.service), fact.service, moment, fact, correlation_id) for fact in facts]
     bus.publish(events)
     return sum(len(fact.hours) for fact in facts)
 

@@ -136,6 +136,7 @@ def test_an_hour_that_closes_while_the_fold_runs_is_late(ingest, fold, event, co
     fold.time.time = lambda: (HOUR + 60) * 60 + 121.0
     fold.lambda_handler(event("telemetry_fold/every_minute") | {"time": "2026-11-20T23:01:00Z"}, context)
     assert [one.data.hours for one in events] == [["2026-11-20T22:00:00Z"]]
+    assert [one.time.timestamp() for one in events] == [(HOUR + 60) * 60 + 121.0]  # else a roll-up would ignore it
 
 
 def test_the_bus_accepts_what_is_told(ingest, fold, aws, event, context):

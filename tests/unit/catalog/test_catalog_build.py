@@ -133,8 +133,8 @@ def test_the_same_files_compile_to_the_same_text(tmp_path: Path) -> None:
         (
             "    tier: 2\n",
             "    tier: 2\n    availability_error_ratio: 0\n",
-            "part0.yaml:11:5: services[1].availability_error_ratio: 0 is wrong; write the error ratio at and above "
-            "which a minute counts as down, above 0 and at most 1, for example 0.05",
+            "part0.yaml:11:5: services[1].availability_error_ratio: 0 is wrong; write the error ratio above "
+            "which a minute counts as down; above 0 and at most 1, for example 0.05",
         ),
         ("services:\n", "servises:\n", "part0.yaml:5:1: servises: unknown field; did you mean services?"),
     ],

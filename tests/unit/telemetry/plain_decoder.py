@@ -215,8 +215,10 @@ def stream(resource: Any, point: Any) -> str:
 
 def _point(which: str, data: Any, point: Any) -> Iterator[tuple[str, tuple[float, ...], tuple[Any, ...]]]:
     """Yield kind, bounds and numbers of a point."""
-    is_cumulative = which in ("sum", "histogram", "exponential_histogram") and data.aggregation_temporality == 2
-    if is_cumulative:
+    has_temporality = which in ("sum", "histogram", "exponential_histogram")
+    is_cumulative = has_temporality and data.aggregation_temporality == 2
+    is_state = is_cumulative and which == "sum" and not data.is_monotonic
+    if is_cumulative and not is_state:
         number = "cumulative_" + which
         value = float(point.count) if which != "sum" else float(point.as_int or point.as_double)
         if which != "sum" or (point.WhichOneof("value") and math.isfinite(value)):
@@ -224,7 +226,11 @@ def _point(which: str, data: Any, point: Any) -> Iterator[tuple[str, tuple[float
     elif which in ("gauge", "sum"):
         value = float(point.as_int if point.WhichOneof("value") == "as_int" else point.as_double)
         if point.WhichOneof("value") and math.isfinite(value):
-            yield "gauge" if which == "gauge" else "delta_sum", (), (1, value, value, value, 6, Counter([key(value)]))
+            yield (
+                "gauge" if is_state or which == "gauge" else "delta_sum",
+                (),
+                (1, value, value, value, 6, Counter([key(value)])),
+            )
     elif which == "summary":
         ends = {quantile.quantile: quantile.value for quantile in point.quantile_values}
         low, high = ends.get(0.0, math.nan), ends.get(1.0, math.nan)

@@ -299,6 +299,7 @@ def test_an_exponential_histogram_finer_than_scale_6_is_brought_down_and_one_out
 def test_cumulative_streams_are_kept_apart_and_keep_their_values():
     def add(metric):
         metric.sum.aggregation_temporality = 2
+        metric.sum.is_monotonic = True
         for host, start, value in (("a", 1, 10), ("a", 1, 14), ("b", 1, 100), ("a", 2, 3)):
             point = metric.sum.data_points.add(as_int=value, start_time_unix_nano=start)
             point.time_unix_nano = int(ARRIVAL_S) * 10**9
@@ -312,6 +313,17 @@ def test_cumulative_streams_are_kept_apart_and_keep_their_values():
         (100.0, 100.0, 1),
     ]
     assert len(cells.bucket_key) == 0
+
+
+def test_a_cumulative_sum_that_may_fall_is_a_gauge():
+    def add(metric):
+        metric.sum.aggregation_temporality = 2
+        for value in (3, -1):
+            metric.sum.data_points.add(as_int=value, time_unix_nano=int(ARRIVAL_S) * 10**9)
+
+    cells = segment([metrics(add)]).cells
+    assert [(series.kind, series.attributes) for series in cells.series] == [("gauge", ())]
+    assert (cells.minimum.tolist(), cells.maximum.tolist(), cells.count.tolist()) == ([-1.0], [3.0], [2])
 
 
 def test_a_cumulative_histogram_keeps_its_count_per_stream():

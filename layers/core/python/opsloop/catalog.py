@@ -20,7 +20,7 @@ class Service:
 
     ``tier`` runs from 1 (users stop working without it) to 4 (nobody notices within a day). ``dimensions`` are the
     attributes that may tell series apart; at most ``series_limit`` series are kept per minute. A minute with an error
-    ratio of ``availability_error_ratio`` or more counts as down. ``is_declared`` is false for a service that sends
+    ratio above ``availability_error_ratio`` counts as down. ``is_declared`` is false for a service that sends
     telemetry but is in no catalog file.
     """
 

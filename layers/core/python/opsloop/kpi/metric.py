@@ -168,7 +168,7 @@ def _is_cumulative(series: Series) -> bool:
 
 
 def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return float(value) if np.isfinite(value) else None  # infinite: the extremes of no values
 
 
 def _empty(series: Series, period: Period) -> MetricRow:

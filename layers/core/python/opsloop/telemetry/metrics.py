@@ -1,8 +1,9 @@
 """Metric points -> series per service and instrument.
 
 * gauge, delta_sum: each point's value, with histogram.
-* cumulative_sum: one series per stream (attribute ``stream``), because differences need a stream's own order, which a
-  sharded stream does not keep; minimum and maximum per minute are what a reader differences.
+* A cumulative sum that may fall (an up-down counter) tells a state, not an amount: it is kept as a gauge.
+* cumulative_sum, monotonic: one series per stream (attribute ``stream``), because differences need a stream's own
+  order, which a sharded stream does not keep; minimum and maximum per minute are what a reader differences.
 * histogram, exponential_histogram (delta): counts, sums, buckets add up; minimum and maximum where the point has them.
 * cumulative_histogram, cumulative_exponential_histogram: one series per stream of its cumulative count, as for sums.
 * summary: counts and sums add up; quantiles 0 and 1 are minimum and maximum; other quantiles cannot be merged.
@@ -35,7 +36,8 @@ MAX_COUNT = 1 << 53
 
 _NAME, _UNIT = 1, 3
 _GAUGE, _SUM, _HISTOGRAM, _EXPONENTIAL, _SUMMARY = 5, 7, 9, 10, 11
-_POINTS, _TEMPORALITY, _CUMULATIVE = 1, 2, 2
+_POINTS, _TEMPORALITY, _IS_MONOTONIC = 1, 2, 3
+_CUMULATIVE = 2
 _NO_RECORDED_VALUE = np.uint64(1)
 
 
@@ -70,13 +72,17 @@ _QUANTILES, _QUANTILE, _QUANTILE_VALUE = 6, 1, 2
 
 @dataclass(frozen=True)
 class _Points:
-    """Data points of one kind. ``metric`` is the number of each point's metric."""
+    """Data points of one kind. ``metric`` is the number of each point's metric.
+
+    ``is_cumulative`` and ``is_state`` exclude one another: a total since a start, or a level that rises and falls.
+    """
 
     layout: _Layout
     messages: Messages
     fields: Fields
     metric: Ints
     is_cumulative: NDArray[np.bool_]
+    is_state: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -121,13 +127,17 @@ def read_metrics(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decode
 
 
 def _points(requests: Requests, layout: _Layout, data: Messages, metric: Ints) -> _Points:
-    fields = requests.scan(data, (_POINTS, _TEMPORALITY))
+    fields = requests.scan(data, (_POINTS, _TEMPORALITY, _IS_MONOTONIC))
     is_cumulative = fields.values(_TEMPORALITY, VARINT, len(data)) == _CUMULATIVE
-    found = fields.of(_POINTS, LEN)
-    messages = data.of(found)
     if layout.kind == layout.cumulative_kind:
         is_cumulative[:] = False  # gauges and summaries have no temporality
-    return _Points(layout, messages, requests.scan(messages), metric[found.owner], is_cumulative[found.owner])
+    is_state = np.zeros(len(data), dtype=bool)
+    if layout is _LAYOUTS[_SUM]:
+        is_state = is_cumulative & (fields.values(_IS_MONOTONIC, VARINT, len(data)) == 0)
+    found = fields.of(_POINTS, LEN)
+    messages, owner = data.of(found), found.owner
+    is_total = (is_cumulative & ~is_state)[owner]
+    return _Points(layout, messages, requests.scan(messages), metric[owner], is_total, is_state[owner])
 
 
 def _measure(requests: Requests, number: int, points: _Points) -> _Measured:
@@ -204,18 +214,18 @@ def _decode(requests: Requests, points: _Points, measured: _Measured, names: Nam
     buckets = measured.buckets
     (name_id, name), (unit_id, unit) = names, units
     columns = (points.messages.resource, name_id[points.metric], unit_id[points.metric])
-    index, combinations = series_of((*columns, dimension, stream, buckets.bounds_id))
+    index, combinations = series_of((*columns, dimension, stream, buckets.bounds_id, points.is_state.astype(np.int64)))
     layout = points.layout
     series = [
         Series(
             requests.services[a],
             name[b],
-            layout.kind if e < 0 else layout.cumulative_kind,
+            _LAYOUTS[_GAUGE].kind if is_state else layout.kind if e < 0 else layout.cumulative_kind,
             unit=unit[c],
             attributes=dimensions[d] if e < 0 else tuple(sorted((*dimensions[d], (STREAM, streams[e])))),
             bounds=buckets.bounds[f],
         )
-        for a, b, c, d, e, f in combinations
+        for a, b, c, d, e, f, is_state in combinations
     ]
     cells = cells_of(
         series,
