@@ -16,9 +16,31 @@ def broken_links(page: Path, text: str) -> list[str]:
     return [target for target in targets if target and not (page.parent / target).exists()]
 
 
+def pages_reached(start: Path) -> set[Path]:
+    """Return the pages that one comes to by following links from ``start``."""
+    reached, ahead = set(), {start.resolve()}
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        targets = {(page.parent / link.partition("#")[0]).resolve() for link in LINK.findall(page.read_text())}
+        ahead |= {target for target in targets if target.suffix == ".md" and target.is_file()} - reached
+    return reached
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(page: Path):
     assert broken_links(page, page.read_text()) == []
+
+
+def test_every_page_is_reached_from_the_index():
+    assert {page.resolve() for page in PAGES} - pages_reached(ROOT / "docs" / "index.md") == {ROOT / "README.md"}
+
+
+def test_a_page_that_nobody_links_is_not_reached(tmp_path: Path):
+    (tmp_path / "index.md").write_text("[one](one.md#here)")
+    (tmp_path / "one.md").write_text("[index](index.md) [away](https://example.com/two.md)")
+    (tmp_path / "two.md").write_text("")
+    assert {page.name for page in pages_reached(tmp_path / "index.md")} == {"index.md", "one.md"}
 
 
 def test_a_broken_link_is_found():
