@@ -40,7 +40,7 @@ def step(title: str) -> Iterator[None]:
     ticker.start()
     try:
         yield
-    except BaseException:
+    except BaseException:  # the line must end whatever happened; it is raised again
         done.set()
         ticker.join()
         console.print(f"[red]✗[/] {title} ({time.monotonic() - started:.1f} s)")

@@ -104,7 +104,7 @@ class Aws:
         elif service == "sns":
             self._call(self._sns.publish, TopicArn=destination, Message=json.dumps(message))
         else:
-            raise NotImplementedError(f"failure destination {destination}: the local cloud knows queues and topics")
+            raise ValueError(f"failure destination {destination}: neither a queue nor a topic")
 
     @staticmethod
     def _call(operation: Any, **request: Any) -> Any:
