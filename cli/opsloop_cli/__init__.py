@@ -1,1 +1,1 @@
-"""The opsloop command for people."""
+"""The opsloop command for people (docs/adr/0007-command-in-cli.md)."""

@@ -32,6 +32,14 @@ def test_every_relative_link_leads_somewhere(page: Path):
     assert broken_links(page, page.read_text()) == []
 
 
+def test_every_decision_is_named_by_the_code_that_it_explains():
+    folders = ("layers/core", "functions", "stacks", "local", "cli")
+    code = "".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    decisions = {f"docs/adr/{path.name}" for path in (ROOT / "docs" / "adr").glob("[0-9]*.md")}
+    assert [decision for decision in sorted(decisions) if decision not in code] == []
+    assert "docs/adr/0001-write-once-log.md" in decisions
+
+
 def test_every_page_is_reached_from_the_index():
     assert {page.resolve() for page in PAGES} - pages_reached(ROOT / "docs" / "index.md") == {ROOT / "README.md"}
 

@@ -2,7 +2,7 @@
 
 Bucket ``i`` of scale ``s`` holds the values in ``(b**i, b**(i+1)]`` with ``b = 2**(2**-s)``. Merging adds counts, going
 to a coarser scale shifts indexes; both are exact. A value read back from a bucket is off by at most ``(b-1)/(b+1)`` of
-itself: 0.542 % at scale 6. [1]_
+itself: 0.542 % at scale 6. [1]_ Why this sketch: docs/adr/0002-scale-6-histograms.md.
 
 One int32 key per bucket covers all reals, and keys sort as the values do: a positive value's key is its index, zero has
 ``ZERO_KEY``, and a negative value ``NEGATIVE_BASE - index(|value|)``.

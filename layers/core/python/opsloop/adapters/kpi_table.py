@@ -1,7 +1,7 @@
 """The KPI table: pages of rows, each a UTC day of hourly rows or a month of daily ones, saved by compare-and-swap.
 
 The sort key is ``<resolution>#<page start>#<kind>#<operation>``: the page of one operation is one known key, and all
-operations over a range of days are one query.
+operations over a range of days are one query (docs/adr/0009-kpi-pages.md).
 """
 
 import json

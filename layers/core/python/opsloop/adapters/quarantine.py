@@ -1,7 +1,7 @@
 """The quarantine bucket: input that cannot be used, whole, with the reason.
 
 The key is ``<source>/<date>/<SHA-256>``: the same bytes on the same day are one object. The reason and the facts lie in
-the object's metadata, so that the body can be sent again as it is.
+the object's metadata, so that the body can be sent again as it is (docs/adr/0010-named-by-content.md).
 """
 
 from collections.abc import Mapping

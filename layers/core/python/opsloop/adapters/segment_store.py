@@ -1,4 +1,7 @@
-"""The segment bucket: bodies too large for a table item, named by their SHA-256, so that writing twice is harmless."""
+"""The segment bucket: bodies too large for a table item, named by their SHA-256, so that writing twice is harmless.
+
+Why: docs/adr/0010-named-by-content.md.
+"""
 
 from hashlib import sha256
 

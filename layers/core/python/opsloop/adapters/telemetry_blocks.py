@@ -1,6 +1,6 @@
 """The folded side of the telemetry table: blocks of one service and hour, and the services that were seen.
 
-A body that would not fit an item goes to the segment bucket first; the item then names it.
+A body that would not fit an item goes to the segment bucket first; the item then names it (docs/adr/0006-blocks.md).
 """
 
 import json

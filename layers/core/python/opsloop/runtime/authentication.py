@@ -1,4 +1,7 @@
-"""Who calls? One lookup per key and minute; the answer is kept in the warm environment."""
+"""Who calls? One lookup per key and minute; the answer is kept in the warm environment.
+
+Why the function asks, and not the gateway: docs/adr/0003-access-capability.md.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

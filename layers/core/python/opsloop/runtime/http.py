@@ -8,7 +8,8 @@
     lambda_handler = api.lambda_handler
 
 A route raises our errors and they become the right answer; any other exception becomes a bare 500 and a log line.
-Powertools' resolver is not used: its import takes 100 ms of every cold start, and it knows no 405, HEAD, or keys.
+Powertools' resolver is not used: its import takes 100 ms of every cold start, and it knows no 405, HEAD, or keys
+(docs/adr/0008-own-http.md).
 """
 
 import re

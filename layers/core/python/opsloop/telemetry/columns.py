@@ -4,6 +4,7 @@ A batch holds thousands of messages of few fields each. Walking them one after t
 message; here each step reads the next field of every message at once. The buffer is seen as 64-bit words that start at
 every byte, so a cursor's next eight bytes are one look-up, and a varint is decoded by masks and shifts. A few messages
 with very many fields (a scope with 10,000 spans) would make many narrow steps: they are walked one by one instead.
+Why not protobuf: docs/adr/0011-columnar-decoder.md.
 
 Anything may be in the bytes. Every length is checked against the end of its message before it is used; a message that
 does not parse is reported, with the fields before its fault, and disturbs no other.

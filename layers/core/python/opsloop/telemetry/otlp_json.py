@@ -1,4 +1,4 @@
-"""OTLP JSON -> OTLP protobuf, so that one decoder serves both.
+"""OTLP JSON -> OTLP protobuf, so that one decoder serves both (docs/adr/0005-plain-otlp-on-the-stream.md).
 
 Read as protobuf's JSON mapping with OTLP's changes: trace and span ids are hex, enums are integers. As other parsers
 do, enum names and the original field names are accepted too, 64-bit integers may be numbers or strings, null means
