@@ -4,7 +4,7 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop clean logs test test-fast lint format docs synth diff deploy bench lock pr
+.PHONY: help setup run stop clean logs test test-fast lint format docs synth bootstrap diff deploy bench lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ docs: setup ## write the generated pages anew
 
 synth: setup ## write the templates of STAGE to cdk.out
 	@$(BIN)/python -m local.cdk synth --quiet -c stage=$(STAGE) $(ARGS)
+
+bootstrap: setup ## once per AWS account and region: the bucket and roles that deploying needs
+	@$(BIN)/python -m local.cdk bootstrap -c stage=$(STAGE) $(ARGS)
 
 diff: setup ## compare the deployed stacks of STAGE with the sources (AWS)
 	@$(BIN)/python -m local.cdk diff -c stage=$(STAGE) $(ARGS)
