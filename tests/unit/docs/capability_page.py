@@ -36,6 +36,15 @@ class Step:
             raise ValueError(f"{self.path} has the line {self.anchor!r} {content.count(line)} times")
         file.write_text(content.replace(line, line + self.text), encoding="utf-8")
 
+    def undo(self, folder: Path) -> None:
+        """Take it back where it was done: whoever has followed the page in this tree has it already."""
+        file = folder / self.path
+        if not self.anchor:
+            file.unlink(missing_ok=True)
+            return
+        content = file.read_text(encoding="utf-8")
+        file.write_text(content.replace(f"{self.anchor}\n{self.text}", f"{self.anchor}\n"), encoding="utf-8")
+
 
 def steps(page: str) -> list[Step]:
     """Return what ``page`` tells to do, in its order."""
