@@ -44,9 +44,9 @@ def decode(body, content_type=PROTOBUF, encoding="", limit=1_000_000, **more):
     [
         ("", BODY),
         ("identity", BODY),
-        ("gzip", gzip.compress(BODY)),
-        ("GZip", gzip.compress(BODY)),
-        ("x-gzip", gzip.compress(BODY)),
+        ("gzip", gzip.compress(BODY, mtime=0)),
+        ("GZip", gzip.compress(BODY, mtime=0)),
+        ("x-gzip", gzip.compress(BODY, mtime=0)),
         ("deflate", zlib.compress(BODY)),
         ("deflate", zlib.compress(BODY, wbits=-15)),
     ],
