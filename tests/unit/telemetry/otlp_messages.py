@@ -1,6 +1,7 @@
 """OTLP messages for tests, by a second method: opentelemetry-proto and protobuf's own parsers."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ _SCALARS: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_UINT64: st.integers(0, 2**64 - 1),
     FieldDescriptor.TYPE_FIXED64: st.integers(0, 2**64 - 1),
 }
+
+
+def captured(signal: str) -> bytes:
+    """Return the body of the protobuf sample event of ``signal``."""
+    return base64.b64decode(json.loads((EVENTS / f"{signal}_protobuf.json").read_text())["body"])
 
 
 @st.composite

@@ -1,6 +1,5 @@
 """Bodies and answers of OTLP/HTTP, read back by the published message types."""
 
-import base64
 import gzip
 import json
 import zlib
@@ -24,7 +23,7 @@ from opsloop.errors import (
     UnsupportedMediaError,
 )
 from opsloop.telemetry.otlp_http import JSON, PROTOBUF, UnsupportedEncodingError, decode_body, failure, success
-from tests.unit.telemetry.otlp_messages import EVENTS
+from tests.unit.telemetry.otlp_messages import captured
 
 BODY = b"\x0a\x00"  # one resource without anything
 RESPONSES = {
@@ -95,7 +94,7 @@ def test_text_that_the_gateway_has_inflated_and_text_without_compression_are_rea
 @pytest.mark.parametrize("sent", RESPONSES)
 @pytest.mark.parametrize("path", RESPONSES)
 def test_a_request_on_the_path_of_another_signal_is_refused_by_name(sent, path):
-    body = base64.b64decode(json.loads((EVENTS / f"{sent}_protobuf.json").read_text())["body"])
+    body = captured(sent)
     if sent == path:
         assert decode(body, signal=path) == body
         return

@@ -9,7 +9,8 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsloop.errors import InvalidInputError
+from opsloop.errors import InvalidInputError, TooLargeError
+from opsloop.telemetry import otlp_json
 from opsloop.telemetry.otlp_json import encode, parse, signal_of
 from opsloop.telemetry.wire import validate
 from tests.unit.telemetry.otlp_messages import EVENTS, REQUESTS, canonical, messages, to_otlp_dict
@@ -166,3 +167,13 @@ def test_a_request_at_the_wrong_address_is_refused_rather_than_dropped():
 def test_the_captured_gzip_body_is_what_it_says():
     body = base64.b64decode(json.loads((EVENTS / "traces_gzip.json").read_text())["body"])
     validate(gzip.decompress(body), "traces")
+
+
+@pytest.mark.parametrize("inner", [b"[],", b"{},", b'{"a":[0,1]},', b'"{[",'])
+def test_more_objects_and_arrays_than_allowed_are_too_large_before_they_take_memory(inner, monkeypatch):
+    body = b'{"x":[' + inner * 10 + b"0]}"
+    monkeypatch.setattr(otlp_json, "MAX_PARTS", 22)
+    parse(body)
+    monkeypatch.setattr(otlp_json, "MAX_PARTS", 11)
+    with pytest.raises(TooLargeError, match="send smaller batches"):
+        parse(body)

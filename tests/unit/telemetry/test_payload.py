@@ -1,6 +1,5 @@
 """One stream record, whoever wrote it."""
 
-import base64
 import gzip
 import hashlib
 import json
@@ -10,14 +9,10 @@ import pytest
 
 from opsloop.errors import InvalidInputError, TooLargeError
 from opsloop.telemetry.payload import detect_signal, fingerprint, partition_key, read_payload
-from tests.unit.telemetry.otlp_messages import EVENTS, REQUESTS, canonical
+from tests.unit.telemetry.otlp_messages import EVENTS, REQUESTS, canonical, captured
 
 SIGNALS = ("traces", "metrics", "logs")
 LIMIT = 1_000_000
-
-
-def captured(signal):
-    return base64.b64decode(json.loads((EVENTS / f"{signal}_protobuf.json").read_text())["body"])
 
 
 def flate(data, bits):

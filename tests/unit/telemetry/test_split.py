@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsloop.errors import TooLargeError
+from opsloop.telemetry import split
 from opsloop.telemetry.payload import read_payload
 from opsloop.telemetry.record import ship
 from opsloop.telemetry.split import divide
@@ -50,6 +52,15 @@ def test_the_parts_put_together_hold_the_same_items_in_order(signal, data):
     rest = iter(items(signal, request))
     assert all(item in rest for item in good)  # in the order in which they were sent
     assert division.reasons.total() == len(bad)
+
+
+@pytest.mark.parametrize("body", [shop(spans=8, resources=1), b"\x0a\x00" * 10, b"\x0a\x12" + b"\x12\x00" * 9])
+def test_more_items_and_containers_than_allowed_are_too_large(body, monkeypatch):
+    monkeypatch.setattr(split, "MAX_MESSAGES", 10)
+    divide(body, "traces", 1_000)
+    monkeypatch.setattr(split, "MAX_MESSAGES", 9)
+    with pytest.raises(TooLargeError, match="send smaller batches"):
+        divide(body, "traces", 1_000)
 
 
 def test_a_request_within_the_limit_is_left_byte_for_byte_as_it_was():

@@ -1,21 +1,16 @@
 """The strict walk over protobuf bytes, compared with protobuf's own parser."""
 
-import base64
-import json
-
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsloop.errors import TooLargeError
+from opsloop.telemetry import wire
 from opsloop.telemetry.wire import WireError, read_varint, scan, validate
-from tests.unit.telemetry.otlp_messages import EVENTS, REQUESTS, messages
+from tests.unit.telemetry.otlp_messages import REQUESTS, captured, messages
 
 SIGNALS = ("traces", "metrics", "logs")
-
-
-def captured(signal):
-    return base64.b64decode(json.loads((EVENTS / f"{signal}_protobuf.json").read_text())["body"])
 
 
 def is_accepted(data, signal):
@@ -97,20 +92,32 @@ def test_an_error_names_the_path_with_places_and_the_byte():
         (b"\xa1\x06" + bytes(8), True),
         (b"\xa2\x06\x02ab", True),
         (b"\xa5\x06" + bytes(4), True),
-        (b"\xa3\x06\xa0\x06\x05\xa4\x06", True),  # a group with its end
-        (b"\xa3\x06\xa0\x06\x05", False),  # without
-        (b"\xa3\x06\xac\x06", False),  # the end of another
         (b"\xa6\x06", False),  # wire type 6
         (b"\xa2\x06\x05ab", False),  # too short
         (b"\x00", False),  # field 0
         (b"\xa0\x06" + b"\xff" * 10 + b"\x01", False),  # a varint of 11 bytes
-        (b"\xa3\x06" * 200 + b"\xa4\x06" * 200, False),  # groups too deep
     ],
 )
 def test_unknown_fields_are_skipped_if_they_are_whole(unknown, is_good):
     body = captured("traces") + unknown
     assert is_accepted(body, "traces") is is_good
     assert is_parsed(body, "traces") is is_good
+
+
+@pytest.mark.parametrize("group", [b"\xa3\x06\xa4\x06", b"\xa3\x06\xa0\x06\x05\xa4\x06", b"\xa3\x06", b"\xa4\x06"])
+def test_groups_are_refused_even_whole_ones_since_proto3_has_none_and_ingest_reads_none(group):
+    with pytest.raises(WireError, match=r"wire type [34] is not possible here"):
+        validate(captured("traces") + group, "traces")
+
+
+def test_a_body_of_more_fields_than_allowed_is_too_large_wherever_they_are(monkeypatch):
+    deep = b"\x0a\x04\x12\x02\x12\x00"  # 3 fields, one inside the other
+    for body, fields in ((deep * 4, 12), (b"\x78\x01" * 12, 12), (deep * 2 + b"\x0a\x00" * 6, 12)):
+        monkeypatch.setattr(wire, "MAX_FIELDS", fields)
+        validate(body, "traces")
+        monkeypatch.setattr(wire, "MAX_FIELDS", fields - 1)
+        with pytest.raises(TooLargeError, match="send smaller batches"):
+            validate(body, "traces")
 
 
 @pytest.mark.parametrize(

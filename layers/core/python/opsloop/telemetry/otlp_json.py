@@ -14,11 +14,12 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opsloop.errors import InvalidInputError
+from opsloop.errors import InvalidInputError, TooLargeError
 from opsloop.telemetry.fault import MalformedError
 from opsloop.telemetry.otlp_schema import LEN, MESSAGES, REQUESTS, SIGNALS, Field, Message, Signal
 from opsloop.telemetry.wire import MAX_DEPTH
 
+MAX_PARTS = 1_000_000  # 16 MiB of real telemetry have half as many; each costs up to 250 bytes of memory
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?")
 _RANGES = {
@@ -40,7 +41,12 @@ class JsonError(MalformedError):
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """Return the JSON object that ``data`` holds; raise ``InvalidInputError`` if it is something else."""
+    """Return the JSON object that ``data`` holds.
+
+    Raises ``InvalidInputError`` if it is something else, ``TooLargeError`` above ``MAX_PARTS`` objects and arrays.
+    """
+    if data.count(b"{") + data.count(b"[") > MAX_PARTS:  # those within strings too: it is about the order of size
+        raise TooLargeError(f"body has more than {MAX_PARTS} JSON objects and arrays: send smaller batches")
     try:
         document = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

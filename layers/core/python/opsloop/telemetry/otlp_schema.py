@@ -12,7 +12,7 @@ from typing import Literal, cast
 Signal = Literal["traces", "metrics", "logs"]
 SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
 
-VARINT, I64, LEN, START_GROUP, END_GROUP, I32 = 0, 1, 2, 3, 4, 5
+VARINT, I64, LEN, START_GROUP, I32 = 0, 1, 2, 3, 5
 WIRE_NAMES = {VARINT: "varint", I64: "64-bit", LEN: "length-delimited", I32: "32-bit", START_GROUP: "group"}
 _WIRE_OF = {"fixed64": I64, "sfixed64": I64, "double": I64, "fixed32": I32, "string": LEN, "bytes": LEN, "hex": LEN}
 

@@ -1,15 +1,16 @@
 """Protobuf's wire format, read by hand: a strict check of OTLP bytes, and a scanner of one message's fields.
 
 Known fields must have their wire type, lengths must stay inside their message, strings must be UTF-8. Fields that the
-table does not know are skipped, so that senders may be newer than we are. Errors name the path and the byte.
+table does not know are skipped, so that senders may be newer than we are; groups are none that proto3 has, and are
+refused. Errors name the path and the byte.
 Format: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterator
 
+from opsloop.errors import TooLargeError
 from opsloop.telemetry.fault import MalformedError
 from opsloop.telemetry.otlp_schema import (
-    END_GROUP,
     I64,
     LEN,
     MESSAGES,
@@ -22,6 +23,7 @@ from opsloop.telemetry.otlp_schema import (
 )
 
 MAX_DEPTH = 100  # messages inside messages, as other protobuf parsers allow
+MAX_FIELDS = 10_000_000  # of a body; 64 MiB of real telemetry have fewer, 64 MiB of empty fields cost a minute
 _MAX_TAG = 2**32 - 1
 _MAX_VARINT = 2**64 - 1
 
@@ -34,8 +36,11 @@ class WireError(MalformedError):
 
 
 def validate(data: bytes, signal: Signal) -> None:
-    """Walk ``data`` as an export request of ``signal``; raise ``WireError`` at the first fault."""
-    _check(data, 0, len(data), REQUESTS[signal], MAX_DEPTH)
+    """Walk ``data`` as an export request of ``signal``.
+
+    Raises ``WireError`` at the first fault, ``TooLargeError`` above ``MAX_FIELDS`` fields.
+    """
+    _check(data, 0, len(data), REQUESTS[signal], MAX_DEPTH, MAX_FIELDS)
 
 
 def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -66,15 +71,19 @@ def scan(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int, i
             size, value = read_varint(data, value, end)
             at = _inside(value + size, end, start)
         else:
-            at = _skip(data, tag, value, end, MAX_DEPTH)
+            at = _skip(data, tag, value, end)
         yield tag >> 3, tag & 7, start, value, at
 
 
-def _check(data: bytes, at: int, end: int, message: Message, depth: int) -> None:
+def _check(data: bytes, at: int, end: int, message: Message, depth: int, fields_left: int) -> int:
+    """Check one message and all inside it; return how many fields the body may still have."""
     if not depth:
         raise WireError(f"more than {MAX_DEPTH} messages inside one another", at)
     by_tag, first = message.by_tag, at
     while at < end:
+        if not fields_left:
+            raise TooLargeError(f"body has more than {MAX_FIELDS} fields: send smaller batches")
+        fields_left -= 1
         start = at
         tag = data[at]
         if tag < 0x80:
@@ -83,7 +92,7 @@ def _check(data: bytes, at: int, end: int, message: Message, depth: int) -> None
             tag, at = read_varint(data, at, end)
         field = by_tag.get(tag)
         if field is None:
-            at = _skip_unknown(data, tag, start, at, end, message, depth)
+            at = _skip_unknown(data, tag, start, end, message)
             continue
         try:
             if tag & 7 == LEN:
@@ -94,7 +103,10 @@ def _check(data: bytes, at: int, end: int, message: Message, depth: int) -> None
                 stop = at + size
                 if stop > end:
                     raise WireError(f"length {size} reaches {stop - end} bytes past the end of {message.name}", start)
-                _check_bytes(data, at, stop, field, depth)
+                if field.kind == "message":
+                    fields_left = _check(data, at, stop, MESSAGES[field.message], depth - 1, fields_left)
+                else:
+                    _check_bytes(data, at, stop, field)
                 at = stop
             elif tag & 7 == VARINT:
                 at = at + 1 if at < end and data[at] < 0x80 else read_varint(data, at, end)[1]
@@ -103,17 +115,16 @@ def _check(data: bytes, at: int, end: int, message: Message, depth: int) -> None
         except WireError as error:
             error.inside(_step(data, first, start, field))
             raise
+    return fields_left
 
 
-def _check_bytes(data: bytes, at: int, stop: int, field: Field, depth: int) -> None:
+def _check_bytes(data: bytes, at: int, stop: int, field: Field) -> None:
     kind = field.kind
     if kind == "string":
         try:
             str(memoryview(data)[at:stop], "utf-8")
         except UnicodeDecodeError as error:
             raise WireError("string is not UTF-8", at + error.start) from None
-    elif kind == "message":
-        _check(data, at, stop, MESSAGES[field.message], depth - 1)
     elif field.wire == I64:
         if (stop - at) % 8:
             raise WireError(f"{stop - at} bytes of packed {kind} are no multiple of 8", at)
@@ -122,7 +133,7 @@ def _check_bytes(data: bytes, at: int, stop: int, field: Field, depth: int) -> N
             at = read_varint(data, at, stop)[1]
 
 
-def _skip_unknown(data: bytes, tag: int, start: int, at: int, end: int, message: Message, depth: int) -> int:
+def _skip_unknown(data: bytes, tag: int, start: int, end: int, message: Message) -> int:
     """Return the position after a field that ``message`` does not have, or not with this wire type."""
     if field := message.fields.get(tag >> 3):
         error = WireError(
@@ -133,7 +144,7 @@ def _skip_unknown(data: bytes, tag: int, start: int, at: int, end: int, message:
         error.inside(field.name)
         raise error
     tag, at = _read_tag(data, start, end)
-    return _skip(data, tag, at, end, depth)
+    return _skip(data, tag, at, end)
 
 
 def _read_tag(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -143,7 +154,7 @@ def _read_tag(data: bytes, at: int, end: int) -> tuple[int, int]:
     return tag, after
 
 
-def _skip(data: bytes, tag: int, at: int, end: int, depth: int) -> int:
+def _skip(data: bytes, tag: int, at: int, end: int) -> int:
     """Return the position after the value of ``tag`` that starts at ``at``."""
     match tag & 7:
         case 0:
@@ -155,21 +166,7 @@ def _skip(data: bytes, tag: int, at: int, end: int, depth: int) -> int:
             return _inside(after + size, end, at)
         case 5:
             return _inside(at + 4, end, at)
-        case 3 if depth:
-            return _skip_group(data, tag, at, end, depth)
     raise WireError(f"wire type {tag & 7} is not possible here", at)
-
-
-def _skip_group(data: bytes, opening: int, at: int, end: int, depth: int) -> int:
-    start = at
-    while at < end:
-        tag, after = _read_tag(data, at, end)
-        if tag & 7 == END_GROUP:
-            if tag >> 3 != opening >> 3:
-                break
-            return after
-        at = _skip(data, tag, after, end, depth - 1)
-    raise WireError("group without its end", start)
 
 
 def _inside(at: int, end: int, start: int) -> int:
