@@ -20,6 +20,7 @@ from local.demo.truth import Truth
 
 DRAIN_S = 1.0
 FLUSH_S = 3.0
+POLL_S = 0.1
 DEFAULT_SEED = 20261121
 DEFAULT_RATE = 6.0
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     _write(options.state_dir / "demo.json", _description(options, shop, server))
     logger.info("shop open at %s, truth at http://%s:%d/truth", shop.web.url, *server.server_address[:2])
 
-    stop.wait(options.duration)
+    wait(stop, options.duration)
     if load:
         load.stop(timeout_s=DRAIN_S)
         if load.turned_away:
@@ -56,6 +57,17 @@ def main(arguments: list[str] | None = None) -> int:
     snapshot = truth.snapshot()
     _write(options.state_dir / "demo-truth.json", snapshot)
     return report(snapshot["delivery"])
+
+
+def wait(stop: threading.Event, duration_s: float | None) -> None:
+    """Return when ``stop`` is set or the time is over.
+
+    In short sleeps: Python runs signal handlers between two steps of this thread, so one that comes just before an
+    endless wait would be seen by nobody, and one that comes inside ``stop.wait`` would wait for its own lock.
+    """
+    end = None if duration_s is None else time.monotonic() + duration_s
+    while not stop.is_set() and (end is None or time.monotonic() < end):
+        time.sleep(POLL_S)
 
 
 def serve_truth(truth: Truth) -> ThreadingHTTPServer:
