@@ -14,7 +14,7 @@ from typing import Any
 
 from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
-from local.steps import cloud, compare, deploy, keys, report, tools
+from local.steps import cloud, compare, deploy, keys, report, schedule, tools
 
 TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
@@ -46,6 +46,7 @@ def up(state: StateDir) -> dict[str, Any]:
     deploy.ensure_deployed(state)
     stack = describe(state, keys.ensure_keys(state))
     state.write("stack", stack)
+    schedule.catch_up(state)
     return stack
 
 

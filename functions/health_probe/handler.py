@@ -14,7 +14,7 @@ from opsloop.adapters.kpi_table import KpiTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.adapters.telemetry_log import TelemetryLog
-from opsloop.clock import parse_time
+from opsloop.clock import minute_of, parse_time
 from opsloop.health.assess import rollup_check, worst
 from opsloop.health.model import Check, Probe, Status
 from opsloop.health.progress import fold_check, ingest_check
@@ -56,14 +56,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     logger.set_correlation_id(event.get("id", context.aws_request_id))
     metrics.add_metric(name="ProbesStarted", unit=MetricUnit.Count, value=1)
     now = parse_time(event["time"], name="time")
+    before = health.read()
+    since = before.since if before else now
     questions = {
         **dependencies.questions(),
         "ingest:age": lambda: ingest_check(log, now),
         "fold:lag": lambda: fold_check(log, now),
-        "kpi_rollup:age": lambda: _rollup(now),
+        "kpi_rollup:age": lambda: _rollup(since, now),
     }
     checks = run_checks(questions, timeout_s=CHECK_TIMEOUT_S)
-    health.save(Probe(now, checks))
+    health.save(Probe(now, checks, since))
     unwell = {check.component: check.output for check in checks if check.status is not Status.PASS}
     failed = sum(check.status is Status.FAIL for check in checks)
     metrics.add_metric(name="ChecksFailed", unit=MetricUnit.Count, value=failed)
@@ -73,6 +75,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     return {"status": status, "checks": len(checks), "failed": failed}
 
 
-def _rollup(now: datetime) -> Check:
+def _rollup(since: datetime, now: datetime) -> Check:
     first_seen = min((one.first_seen for one in blocks.services()), default=None)
-    return rollup_check(kpis.last_rolled_up(), first_seen, now)
+    return rollup_check(kpis.last_rolled_up(), first_seen, minute_of(since), now)

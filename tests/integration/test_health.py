@@ -106,25 +106,25 @@ def test_a_rollup_that_is_overdue_fails(aws, probe, table, event, context):
 
 
 def test_an_earlier_probe_does_not_replace_a_later_one(table):
-    table.save(Probe(NOW, (Check("a:b", Status.PASS),)))
-    table.save(Probe(NOW - timedelta(minutes=1), (Check("a:b", Status.FAIL),)))
-    assert table.read() == Probe(NOW, (Check("a:b", Status.PASS),))
+    table.save(Probe(NOW, (Check("a:b", Status.PASS),), NOW))
+    table.save(Probe(NOW - timedelta(minutes=1), (Check("a:b", Status.FAIL),), NOW))
+    assert table.read() == Probe(NOW, (Check("a:b", Status.PASS),), NOW)
 
 
 def test_readiness_tells_what_the_probe_found_and_how_long_ago(check, table, http_event, context):
-    table.save(Probe(NOW - timedelta(seconds=45), (Check("stream:status", Status.PASS, "ACTIVE"),)))
+    table.save(Probe(NOW - timedelta(seconds=45), (Check("stream:status", Status.PASS, "ACTIVE"),), NOW))
     status, report = ready(check, http_event, context)
     assert (status, report["status"]) == (200, "pass")
     assert report["checks"]["health_probe:age"][0]["observedValue"] == 45.0
 
 
 def test_a_warning_is_ready(check, table, http_event, context):
-    table.save(Probe(NOW, (Check("fold:lag", Status.WARN, 200.0, "s", "late"),)))
+    table.save(Probe(NOW, (Check("fold:lag", Status.WARN, 200.0, "s", "late"),), NOW))
     assert ready(check, http_event, context)[0] == 200
 
 
 def test_a_probe_that_falls_silent_becomes_a_failure(check, table, http_event, context):
-    table.save(Probe(NOW, (Check("stream:status", Status.PASS, "ACTIVE"),)))
+    table.save(Probe(NOW, (Check("stream:status", Status.PASS, "ACTIVE"),), NOW))
     assert ready(check, http_event, context)[0] == 200
     status, report = ready(check, http_event, context, NOW + timedelta(seconds=181))
     assert status == 503
@@ -140,9 +140,9 @@ def test_a_platform_that_was_never_probed_is_not_ready(check, event, context):
 def test_readiness_is_answered_from_memory_and_the_copy_renewed_behind_it(
     check, table, http_event, context, monkeypatch
 ):
-    table.save(Probe(NOW, (Check("stream:status", Status.PASS, "ACTIVE"),)))
+    table.save(Probe(NOW, (Check("stream:status", Status.PASS, "ACTIVE"),), NOW))
     assert ready(check, http_event, context)[0] == 200
-    table.save(Probe(NOW + timedelta(seconds=20), (Check("stream:status", Status.FAIL, "DELETING"),)))
+    table.save(Probe(NOW + timedelta(seconds=20), (Check("stream:status", Status.FAIL, "DELETING"),), NOW))
     assert ready(check, http_event, context, NOW + timedelta(seconds=20))[0] == 200  # the copy, 20 s old
     assert ready(check, http_event, context, NOW + timedelta(seconds=21))[0] == 503  # renewed after the answer before
 

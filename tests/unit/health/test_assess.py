@@ -13,7 +13,7 @@ WELL = Check("stream:status", Status.PASS, "ACTIVE")
 
 
 def probe(*checks: Check, age: timedelta = timedelta(seconds=40)) -> Probe:
-    return Probe(NOW - age, checks or (WELL,))
+    return Probe(NOW - age, checks or (WELL,), NOW - timedelta(days=9))
 
 
 def test_a_well_platform_passes_and_tells_the_age_of_what_it_knows():
@@ -85,10 +85,16 @@ def hour(text: str) -> int:
 )
 def test_an_hour_has_ten_minutes_to_be_rolled_up(now, last, expected):
     moment = datetime.fromisoformat(f"2026-11-21T{now}:00Z")
-    assert rollup_check(hour(last), hour("00:00"), moment).status is expected
+    assert rollup_check(hour(last), hour("00:00"), hour("00:00"), moment).status is expected
 
 
 def test_a_rollup_that_never_ran_fails_once_an_hour_with_telemetry_is_over():
-    assert rollup_check(None, None, NOW).status is Status.WARN
-    assert rollup_check(None, hour("08:05"), NOW).status is Status.WARN
-    assert rollup_check(None, hour("07:59"), NOW).status is Status.FAIL
+    long_ago = hour("00:00")
+    assert rollup_check(None, None, long_ago, NOW).status is Status.WARN
+    assert rollup_check(None, hour("08:05"), long_ago, NOW).status is Status.WARN
+    assert rollup_check(None, hour("07:59"), long_ago, NOW).status is Status.FAIL
+
+
+def test_hours_before_the_platform_was_there_need_no_rollup_by_the_schedule():
+    assert rollup_check(None, hour("05:00"), hour("08:10"), NOW).status is Status.WARN
+    assert rollup_check(None, hour("05:00"), hour("07:10"), NOW).status is Status.FAIL

@@ -24,6 +24,7 @@ class ProbeRecord(Model):
     pk = UnicodeAttribute(hash_key=True)
     time = UnicodeAttribute()
     checks = UnicodeAttribute()
+    since = UnicodeAttribute()
 
 
 class HealthTable:
@@ -36,7 +37,10 @@ class HealthTable:
     def save(self, probe: Probe) -> None:
         """Write ``probe``, unless a later one is there: a repeated or late schedule changes nothing."""
         record = ProbeRecord(
-            KEY, time=format_time(probe.time), checks=json.dumps([asdict(check) for check in probe.checks])
+            KEY,
+            time=format_time(probe.time),
+            checks=json.dumps([asdict(check) for check in probe.checks]),
+            since=format_time(probe.since),
         )
         try:
             record.save(ProbeRecord.pk.does_not_exist() | (ProbeRecord.time <= record.time))
@@ -53,4 +57,4 @@ class HealthTable:
         except GetError as error:
             raise DependencyUnavailableError(f"health table: {error.cause_response_code}") from error
         checks = [Check(**{**check, "status": Status(check["status"])}) for check in json.loads(record.checks)]
-        return Probe(datetime.fromisoformat(record.time), tuple(checks))
+        return Probe(datetime.fromisoformat(record.time), tuple(checks), datetime.fromisoformat(record.since))

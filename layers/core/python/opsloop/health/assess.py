@@ -31,15 +31,18 @@ def lag_check(component: str, lag_s: float | None, *, warn_s: float, fail_s: flo
     return Check(component, status, round(lag_s, 3), "s", "" if status is Status.PASS else meaning)
 
 
-def rollup_check(last_start_minute: int | None, first_seen_minute: int | None, now: datetime) -> Check:
+def rollup_check(
+    last_start_minute: int | None, first_seen_minute: int | None, since_minute: int, now: datetime
+) -> Check:
     """Return whether the hours that are over have been rolled up.
 
-    ``last_start_minute`` begins the newest hour rolled up; ``first_seen_minute`` is when telemetry was first seen.
+    ``last_start_minute`` begins the newest hour rolled up; ``first_seen_minute`` is the first with telemetry. Nothing
+    is expected of the time before ``since_minute``, from which on the platform has been there.
     """
     component = "kpi_rollup:age"
     due = hour_start(minute_of(now) - ROLLUP_DUE_MINUTES) - MINUTES_PER_HOUR  # the newest hour that must be done
     if last_start_minute is None:
-        if first_seen_minute is None or first_seen_minute >= due + MINUTES_PER_HOUR:
+        if first_seen_minute is None or max(first_seen_minute, since_minute) >= due + MINUTES_PER_HOUR:
             return Check(component, Status.WARN, output="no hour has been rolled up yet")
         return Check(component, Status.FAIL, output=f"the hour of {format_time(time_of(due))} is not rolled up")
     age_s = (now - time_of(last_start_minute + MINUTES_PER_HOUR)).total_seconds()

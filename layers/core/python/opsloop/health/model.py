@@ -31,7 +31,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Probe:
-    """All checks of one minute."""
+    """All checks of one minute. ``since``: when the platform was probed for the first time."""
 
     time: datetime
     checks: tuple[Check, ...]
+    since: datetime
