@@ -55,7 +55,7 @@ class HealthStack(Stack):
             allow_table(probe, table, "dynamodb:DescribeTable")
         allow_table(probe, state.telemetry, "dynamodb:GetItem", "dynamodb:Query")
         allow_table(probe, state.kpi, "dynamodb:GetItem")
-        allow_table(probe, state.health, "dynamodb:PutItem")
+        allow_table(probe, state.health, "dynamodb:GetItem", "dynamodb:PutItem")
         allow_stream(probe, state.stream, "kinesis:DescribeStreamSummary")
         allow_bucket(probe, state.segments, "s3:ListBucket")
         allow_bucket(probe, state.quarantine, "s3:ListBucket")

@@ -11,7 +11,7 @@ PROMISES = Promises(
             **{word.capitalize(): {DESCRIBE} for word in TABLES},
             "Telemetry": {DESCRIBE, GET, QUERY},
             "Kpi": {DESCRIBE, GET},
-            "Health": {DESCRIBE, PUT},
+            "Health": {DESCRIBE, GET, PUT},
             "Stream": {"kinesis:DescribeStreamSummary"},
             "Segments": {"s3:ListBucket"},
             "Quarantine": {"s3:ListBucket"},
