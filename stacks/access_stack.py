@@ -8,7 +8,7 @@ from constructs import Construct
 from stacks.constructs.grants import allow_table
 from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
-from stacks.constructs.webhook import Webhook
+from stacks.constructs.webhook import DEFAULT, Webhook
 from stacks.state_stack import StateStack
 
 
@@ -38,6 +38,6 @@ class AccessStack(Stack):
             "DescribeApi",
             function=describe,
             api=state.api,
-            routes=["GET /", "GET /openapi.json"],
-            open_because="The description of the API holds nothing secret, and people need it to ask for a key.",
+            routes=["GET /", "GET /openapi.json", DEFAULT],
+            open_because="The description of the API holds nothing secret, and unknown paths are only refused.",
         )

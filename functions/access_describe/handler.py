@@ -1,18 +1,21 @@
-"""HTTP GET /openapi.json, GET / -> the API's description, and where to go from the front door."""
+"""HTTP GET /openapi.json, GET /, whatever no route answers -> the description of the API, its links, or a refusal."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger, Metrics
 
 from opsloop.adapters.catalog_layer import load_openapi
-from opsloop.runtime.http import Api
+from opsloop.errors import NotFoundError
+from opsloop.runtime.http import Api, MethodNotAllowedError
 from opsloop.runtime.request import Request
 from opsloop.runtime.response import Response, document_response, json_response
 from opsloop.runtime.settings import read_settings
 
 MAX_AGE_S = 300
+METHODS = {"get", "put", "post", "delete", "patch"}
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,17 @@ class Settings:
     pass
 
 
+def refuse(request: Request) -> Response:
+    """Refuse what no function answers: 405 on a path that has other methods, else 404."""
+    for path, operations in json.loads(load_openapi())["paths"].items():
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)), request.path):
+            raise MethodNotAllowedError(request.method, [name.upper() for name in METHODS & operations.keys()])
+    raise NotFoundError(f"there is nothing at {request.path}; what there is, /openapi.json tells")
+
+
 settings = read_settings(Settings)
 logger, metrics = Logger(), Metrics()
-api = Api(None, logger, metrics)
+api = Api(None, logger, metrics, fallback=refuse)
 lambda_handler = api.lambda_handler
 
 

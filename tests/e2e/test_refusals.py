@@ -56,7 +56,20 @@ def test_garbled_json_is_a_400_in_json(deployment: Deployment):
 
 
 def test_an_unknown_path_is_a_404(deployment: Deployment):
-    assert deployment.request("GET", "/v1/nothing-here", key=deployment.stack["read_key"]).status == 404
+    answer = deployment.request("GET", "/v1/nothing-here", key=deployment.stack["read_key"])
+    assert answer.status == 404
+    assert "/v1/nothing-here" in answer.json()["detail"]
+
+
+def test_another_method_is_a_405_that_names_the_right_one(deployment: Deployment):
+    answer = deployment.request("GET", "/v1/traces", key=deployment.stack["read_key"])
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+def test_compressed_json_is_taken_in(deployment: Deployment):
+    body = gzip.compress(json.dumps({"resourceSpans": []}).encode())
+    answer = deployment.post("traces", body, content_type="application/json", content_encoding="gzip")
+    assert (answer.status, answer.json()) == (200, {})
 
 
 def test_an_unknown_content_type_is_a_415(deployment: Deployment):

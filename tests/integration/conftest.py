@@ -63,7 +63,13 @@ CATALOG = {
 OPENAPI = {
     "openapi": "3.1.0",
     "info": {"title": "opsloop", "version": "0.1.0"},
-    "paths": {"/": {}, "/openapi.json": {}, "/health/live": {}, "/v1/keys": {}, "/v1/keys/{key_id}": {}},
+    "paths": {
+        "/": {"get": {}},
+        "/openapi.json": {"get": {}},
+        "/health/live": {"get": {}},
+        "/v1/keys": {"get": {}, "post": {}},
+        "/v1/keys/{key_id}": {"parameters": [], "delete": {}},
+    },
 }
 
 

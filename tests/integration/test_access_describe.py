@@ -36,7 +36,21 @@ def test_the_front_door_leads_to_every_path_that_is_described(handler, event, co
 def test_unknown_paths_are_404_and_head_answers_like_get_without_a_body(handler, http_event, context):
     missing = handler.lambda_handler(http_event("GET", "/v2/nothing"), context)
     assert missing["statusCode"] == 404
-    assert json.loads(missing["body"])["detail"] == "there is nothing at /v2/nothing"
+    assert json.loads(missing["body"])["detail"].startswith("there is nothing at /v2/nothing")
     head = handler.lambda_handler(http_event("HEAD", "/openapi.json"), context)
     assert (head["statusCode"], head["body"]) == (200, "")
     assert head["headers"]["etag"]
+
+
+def test_what_no_route_answers_is_refused_as_a_problem(handler, event, context):
+    answer = handler.lambda_handler(event("access_describe/unknown_path"), context)
+    assert answer["statusCode"] == 404
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    assert "/openapi.json" in json.loads(answer["body"])["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/keys", "/v1/keys/0123456789ab"])
+def test_a_described_path_with_another_method_is_405_and_names_those_that_it_has(handler, http_event, context, path):
+    answer = handler.lambda_handler(http_event("PATCH", path), context)
+    methods = "GET, POST" if path == "/v1/keys" else "DELETE"
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, methods)

@@ -11,6 +11,6 @@ PROMISES = Promises(
         "access_describe": {},
     },
     routes=frozenset(
-        {"GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "GET /", "GET /openapi.json"},
+        {"GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "GET /", "GET /openapi.json", "$default"},
     ),
 )

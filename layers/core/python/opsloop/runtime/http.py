@@ -74,9 +74,12 @@ class Api:
         *,
         render_error: RenderError = problem,
         max_body_bytes: int = MAX_BODY_BYTES,
+        fallback: Handle | None = None,
     ) -> None:
+        """Answer 404 on a path without a route, unless ``fallback`` knows better."""
         self._authenticator, self._logger, self._metrics = authenticator, logger, metrics
         self._render_error, self._max_body_bytes = render_error, max_body_bytes
+        self._fallback = fallback
         self._routes: list[_Route] = []
         self.lambda_handler = logger.inject_lambda_context(
             metrics.log_metrics(self.handle, capture_cold_start_metric=True)
@@ -118,6 +121,8 @@ class Api:
 
     def _answer(self, request: Request, event: dict[str, Any], outcome: _Outcome) -> Response:
         found = [(route, match) for route in self._routes if (match := route.matcher.fullmatch(request.path))]
+        if not found and self._fallback is not None:
+            return self._fallback(request)
         if not found:
             raise NotFoundError(f"there is nothing at {request.path}")
         outcome.route = found[0][0].pattern
