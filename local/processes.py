@@ -8,6 +8,7 @@ are ours; if the leader lives but started at another time, ours are long gone.
 import os
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,3 +97,9 @@ def kill_group(leader: Identity) -> None:
             return
         while left_behind(leader):
             time.sleep(POLL_S)
+
+
+def set_on_signals(event: threading.Event) -> None:
+    """Set ``event`` on SIGTERM and SIGINT: from a thread, for the main thread may hold the event's lock itself."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=event.set, daemon=True).start())

@@ -8,7 +8,6 @@ supervisor can end exactly these, even if this one was killed.
 import contextlib
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from local import services
-from local.processes import Identity, end_group, identity, kill_group
+from local.processes import Identity, end_group, identity, kill_group, set_on_signals
 from local.services import Service
 from local.state import StateDir
 
@@ -152,8 +151,7 @@ def main() -> None:
     if who is None:
         raise SystemExit("cannot read who this process is")
     supervisor = Supervisor(state)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: supervisor.stop.set())
+    set_on_signals(supervisor.stop)
     state.write("supervisor", who.to_json())
     supervisor.run()
     state.remove("supervisor")

@@ -1,8 +1,8 @@
 """`python -m local.pump`: run the pump until SIGTERM or SIGINT."""
 
 import logging
-import signal
 
+from local.processes import set_on_signals
 from local.pump.aws import Aws
 from local.pump.reader import Pump
 
@@ -12,8 +12,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s [%(threadName)s] %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     pump = Pump(Aws.connect())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: pump.stop.set())
+    set_on_signals(pump.stop)
     pump.run()
     logging.info("ended")
 

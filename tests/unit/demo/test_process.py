@@ -19,7 +19,10 @@ def start(state_dir: Path, api_url: str, *options: str) -> subprocess.Popen[byte
 
 
 def end(process: subprocess.Popen[bytes]) -> tuple[int, str]:
-    _, errors = process.communicate(timeout=30)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()  # one that does not end fails the test, and must not outlive it
     return process.returncode, errors.decode()
 
 
