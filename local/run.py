@@ -73,7 +73,7 @@ def run(state: StateDir, *, with_demo: bool) -> int:
         if with_demo:
             cloud.want(state, "cloud", "pump", "demo")
             comparison = compare.wait_for_comparison(state)
-            is_equal = comparison.is_equal
+            is_equal = comparison is None or comparison.is_equal
             report.show_comparison(comparison)
         report.show_addresses(stack, str(state.root))
     console.print(f"Up in {time.monotonic() - started:.0f} s. `make logs` follows it, `make stop` ends it.")

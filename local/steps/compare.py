@@ -11,6 +11,7 @@ from local.state import StateDir
 from local.steps.http import get_json
 
 PATIENCE_S = 300.0
+PATIENCE_ON_RESUME_S = 15.0  # then a comparison was seen before, and people wait for the addresses
 POLL_S = 1.0
 ENOUGH_REQUESTS = 100
 FIRST_DEMO = "first-demo"
@@ -110,34 +111,40 @@ def compare(state: StateDir, span: Span) -> Comparison | None:
     return Comparison(lines, span.first_minute, span.end_minute)
 
 
-def wait_for_span(state: StateDir, deadline: float) -> Span:
-    """Wait until the demo has counted a minute that can be compared."""
-    while time.monotonic() < deadline:
+def wait_for_span(state: StateDir, deadline: float, *, resumes: bool) -> Span | None:
+    """Wait until the demo has counted a minute that can be compared; where ``resumes``, not for long: None then."""
+    patient_until = min(deadline, time.monotonic() + PATIENCE_ON_RESUME_S) if resumes else deadline
+    while time.monotonic() < patient_until:
         span = comparable_span(state, time.time())
         if span:
             return span
         time.sleep(POLL_S)
+    if resumes and running_truth(state):
+        return None
     raise StepFailedError(
         "the demo counts nothing", log=state.log("demo"), advice="read the log; `make run` tries again"
     )
 
 
-def wait_for_comparison(state: StateDir) -> Comparison:
+def wait_for_comparison(state: StateDir) -> Comparison | None:
     """Wait until the API agrees with the demo about its minutes so far.
 
     Returns
     -------
-    Comparison
-        Equal, or, when time is up, as it is: the table marks the lines that differ.
+    Comparison or None
+        Equal, or, when time is up, as it is: the table marks the lines that differ. None if the run resumes an
+        earlier one and the demo has started again too lately to have a whole minute.
 
     Raises
     ------
     StepFailedError
         If the API never counted any of the demo's requests.
     """
-    deadline = time.monotonic() + PATIENCE_S
+    deadline, resumes = time.monotonic() + PATIENCE_S, bool(state.read(FIRST_DEMO))
     with step("Waiting until a minute of the demo is over"):
-        span = wait_for_span(state, deadline)
+        span = wait_for_span(state, deadline, resumes=resumes)
+    if span is None:
+        return None
     latest, trouble = None, "every count is zero"
     with step("Waiting until the KPI API counts it"):
         while time.monotonic() < deadline:

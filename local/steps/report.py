@@ -53,8 +53,11 @@ def rows_of(lines: Iterable[Line]) -> list[Row]:
     ]
 
 
-def show_comparison(comparison: Comparison) -> None:
-    """Print what the demo sent beside what the KPI API counts."""
+def show_comparison(comparison: Comparison | None) -> None:
+    """Print what the demo sent beside what the KPI API counts, or that it is too early for that."""
+    if comparison is None:
+        console.print("The demo has started again and has no whole minute yet; `make run` in two minutes compares.")
+        return
     first, end = (
         datetime.fromtimestamp(minute * 60, UTC).strftime("%H:%M")
         for minute in (comparison.first_minute, comparison.end_minute)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -189,3 +190,29 @@ def test_an_environment_is_made_anew_when_its_list_changes(tmp_path):
     assert environment.is_ready()
     listed.write_text("a==2\n")
     assert not environment.is_ready()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let time pass by sleeping alone; return the sleeps."""
+    slept: list[float] = []
+    clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr(compare, "time", clock)
+    monkeypatch.setattr(compare, "comparable_span", lambda *_: None)
+    return slept
+
+
+def test_a_run_that_resumes_does_not_wait_for_a_young_demo(tmp_path, monkeypatch, impatient):
+    monkeypatch.setattr(compare, "running_truth", lambda _: {"minutes": {}})
+    assert compare.wait_for_span(StateDir(tmp_path), 300.0, resumes=True) is None
+    assert sum(impatient) == compare.PATIENCE_ON_RESUME_S
+
+
+@pytest.mark.parametrize(("resumes", "truth"), [(False, {"minutes": {}}), (True, None)])
+def test_a_first_run_waits_and_a_demo_that_does_not_answer_is_a_failure(
+    tmp_path, monkeypatch, impatient, resumes, truth
+):
+    monkeypatch.setattr(compare, "running_truth", lambda _: truth)
+    with pytest.raises(StepFailedError):
+        compare.wait_for_span(StateDir(tmp_path), 300.0, resumes=resumes)
+    assert sum(impatient) == (compare.PATIENCE_ON_RESUME_S if resumes else 300.0)
