@@ -115,8 +115,9 @@ def set_aside(log_key: str, unreadable: Iterable[Unreadable]) -> None:
     """Keep what cannot be read, whole, before the log says that it was dealt with."""
     for one in unreadable:
         facts = {"log": log_key, "sequence": one.record.sequence.lstrip("0"), "key": one.record.partition_key}
+        facts |= {"kind": one.kind, "part": "whole" if one.data == one.record.data else "part"}
         arrival = datetime.fromtimestamp(one.record.arrival_s, UTC)
-        quarantine.put(SOURCE, one.record.data, reason=one.reason, now=arrival, facts=facts)
+        quarantine.put(SOURCE, one.data, reason=one.reason, now=arrival, facts=facts)
 
 
 def report(shard: str, delivered: int, segment: Segment | None, conflicts: int, request_id: str) -> None:

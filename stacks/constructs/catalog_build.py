@@ -16,7 +16,15 @@ CATALOG = ROOT / "layers" / "catalog"
 SCHEMA = ROOT / "docs" / "schema" / "catalog.schema.json"
 FORMAT = 1  # opsloop.catalog.FORMAT reads this one
 
-BUILT_IN = {"dimensions": [], "series_limit": 2000, "availability_error_ratio": 0.05, "description": ""}
+BUILT_IN = {
+    "dimensions": [],
+    "series_limit": 2000,
+    "availability_error_ratio": 0.05,
+    "description": "",
+    "counts_4xx_as_errors": False,
+    "replica_attribute": "",
+    "backfill_from": "",
+}
 UNDECLARED = {"tier": 4, "owner": "nobody", "contact": "nobody", "environment": "production"}
 NEEDED = ("tier", "owner", "contact", "environment")
 ONCE = ("defaults", "undeclared")
@@ -46,6 +54,7 @@ def compile_catalog(folder: Path = CATALOG, *, root: Path = ROOT, schema: Path =
     document = {
         "format": FORMAT,
         "services": sorted(_services(sources), key=lambda service: str(service["name"])),
+        "streams": {stream["name"]: stream["fingerprint_window_s"] for stream in _streams(sources)},
         "undeclared": BUILT_IN | UNDECLARED | _section(sources, "undeclared"),
     }
     return json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
@@ -105,6 +114,11 @@ def _declared(sources: list[YamlSource]) -> Iterator[tuple[YamlSource, int, dict
             yield source, index, service
 
 
+def _streams(sources: list[YamlSource]) -> Iterator[dict[str, Any]]:
+    for source in sources:
+        yield from (source.data or {}).get("streams", [])
+
+
 def _repeated_sections(sources: list[YamlSource]) -> Iterator[str]:
     for name in ONCE:
         holders = [source for source in sources if name in (source.data or {})]
@@ -113,14 +127,16 @@ def _repeated_sections(sources: list[YamlSource]) -> Iterator[str]:
 
 
 def _repeated_names(sources: list[YamlSource]) -> Iterator[str]:
-    seen: dict[str, str] = {}
-    for source, index, service in _declared(sources):
-        path: Path_ = ("services", index, "name")
-        name = service["name"]
-        if name in seen:
-            yield source.fault(path, f"{name} is already declared in {seen[name]}; keep one")
-        else:
-            seen[name] = f"{source.file}:{source.places[path][0]}"
+    for section in ("services", "streams"):
+        seen: dict[str, str] = {}
+        for source in sources:
+            for index, one in enumerate((source.data or {}).get(section, [])):
+                path: Path_ = (section, index, "name")
+                name = one["name"]
+                if name in seen:
+                    yield source.fault(path, f"{name} is already declared in {seen[name]}; keep one")
+                else:
+                    seen[name] = f"{source.file}:{source.places[path][0]}"
 
 
 def _missing_fields(sources: list[YamlSource]) -> Iterator[str]:

@@ -31,7 +31,7 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Lambda runs 3.11 on Amazon Linux 2 (glibc 2.26), later versions on Amazon Linux 2023 (glibc 2.34).
 GLIBC_MINOR = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-THIRD_PARTY = ("runtime", "numeric")
+THIRD_PARTY = ("runtime", "numeric", "codec")
 OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 NEVER_RUN = (
     "tests",
@@ -103,14 +103,18 @@ def content_hash(name: str, target: Target) -> str:
 
 
 def pinned(name: str, target: Target) -> Path:
-    """Return the list of packages of the layer ``name``: its own list for an old glibc, where there is one."""
-    special = LAYERS / name / f"requirements-glibc-2.{GLIBC_MINOR[target.python]}.txt"
-    return special if special.is_file() and not target.is_this_machine else LAYERS / name / "requirements.txt"
+    """Return the list of packages of the layer ``name``: one for that Python or an old glibc, where there is one."""
+    of_python = LAYERS / name / f"requirements-python{target.python}.txt"
+    if of_python.is_file():
+        return of_python
+    of_glibc = LAYERS / name / f"requirements-glibc-2.{GLIBC_MINOR[target.python]}.txt"
+    return of_glibc if of_glibc.is_file() and not target.is_this_machine else LAYERS / name / "requirements.txt"
 
 
 def requirements_with_hashes(listed: str, lock: str) -> str:
     """Return ``listed`` (name==version a line) with the hashes that ``lock`` has for each; its own hashes stay."""
-    blocks = {match[1]: match[0] for match in re.finditer(r"^(\S+==\S+) \\\n(?:    --hash=\S+(?: \\)?\n)+", lock, re.M)}
+    pattern = r"^(\S+==\S+)(?: ; [^\n]+)? \\\n((?:    --hash=\S+(?: \\)?\n)+)"  # a marker is for developers' machines
+    blocks = {match[1]: f"{match[1]} \\\n{match[2]}" for match in re.finditer(pattern, lock, re.M)}
     lines: list[str] = []
     for line in listed.splitlines():
         wanted = line.strip()

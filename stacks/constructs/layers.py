@@ -7,10 +7,12 @@ only its layers on the path and compares what it imported with this table.
 EVERYWHERE = ("core", "catalog")
 RUNTIME = frozenset({"runtime"})
 NUMERIC = frozenset({"numeric"})
+CODEC = frozenset({"codec"})
 
 # function -> layers beyond core and catalog; a function that is not named here gets the runtime layer.
 NEEDS: dict[str, frozenset[str]] = {
-    "telemetry_ingest": NUMERIC,  # the hot path: no powertools, pydantic or pynamodb in a cold start
+    "telemetry_receive": RUNTIME | CODEC,
+    "telemetry_ingest": NUMERIC | CODEC,  # the hot path: no powertools, pydantic or pynamodb in a cold start
     "telemetry_fold": RUNTIME | NUMERIC,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
@@ -23,6 +25,7 @@ BRINGS: dict[str, frozenset[str]] = {
     "catalog": frozenset({"opsloop_catalog"}),
     "runtime": frozenset({"aws_lambda_powertools", "jmespath", "pynamodb", "typing_extensions"}),
     "numeric": frozenset({"numpy"}),
+    "codec": frozenset({"pybase64", "deflate", "backports"}),  # base64, libdeflate, zstd: all native, 1 ms to import
 }
 
 # what the Lambda runtime carries beside the standard library

@@ -31,7 +31,7 @@ def numbers(item):
 
 def counts(item):
     """Return what the segment of a log item counts, per metric and kind of span or log record."""
-    cells, _ = decode_body(item["body"]["B"])
+    cells, _, _ = decode_body(item["body"]["B"])
     found = {}
     for i, count in zip(cells.series_index.tolist(), cells.count.tolist(), strict=True):
         one = cells.series[i]

@@ -155,7 +155,7 @@ def test_the_hot_path_has_no_runtime_layer(prod: dict[str, Template]) -> None:
     template, _, properties = functions(prod)["telemetry_ingest"]
     layers: dict[str, Any] = resources(template, "Lambda::LayerVersion")
     names = {layers[layer["Ref"]]["Properties"]["Description"] for layer in properties["Layers"]}
-    assert names == {"opsloop core", "opsloop catalog", "opsloop numeric"}
+    assert names == {"opsloop core", "opsloop catalog", "opsloop codec", "opsloop numeric"}
 
 
 def test_an_extra_grant_would_be_seen(prod: dict[str, Template]) -> None:

@@ -151,7 +151,7 @@ def test_series_over_the_limit_are_counted_in_one_that_says_so():
 
 def test_a_body_comes_back_with_its_lineage():
     found = planned([record(1, TRACES), record(2, METRICS)])
-    cells, shares = decode_body(encode_body(found.cells, found.shares))
+    cells, shares, _ = decode_body(encode_body(found.cells, found.shares))
     assert encode(cells) == encode(found.cells)
     assert shares == found.shares
 

@@ -6,7 +6,7 @@ synthesised, so what is read here is already right: defaults are filled in, and 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opsloop.errors import InvalidInputError
@@ -21,7 +21,9 @@ class Service:
     ``tier`` runs from 1 (users stop working without it) to 4 (nobody notices within a day). ``dimensions`` are the
     attributes that may tell series apart; at most ``series_limit`` series are kept per minute. A minute with an error
     ratio above ``availability_error_ratio`` counts as down. ``is_declared`` is false for a service that sends
-    telemetry but is in no catalog file.
+    telemetry but is in no catalog file. ``counts_4xx_as_errors``: also the caller's mistakes are errors of this
+    service. ``replica_attribute`` tells replicas of one sender apart, of which one counts. Telemetry since
+    ``backfill_from`` (a day, UTC) keeps its own time however late it comes; empty: the usual limit holds.
     """
 
     name: str
@@ -34,14 +36,18 @@ class Service:
     availability_error_ratio: float
     description: str = ""
     is_declared: bool = True
+    counts_4xx_as_errors: bool = False
+    replica_attribute: str = ""
+    backfill_from: str = ""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every declared service, and what holds for one that nobody declared."""
+    """Every declared service, what holds for one that nobody declared, and per stream its window for re-sends (s)."""
 
     services: Mapping[str, Service]
     undeclared: Service
+    streams: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Catalog":
@@ -52,6 +58,7 @@ class Catalog:
         return cls(
             services={item["name"]: _service(item) for item in document["services"]},
             undeclared=replace(_service({"name": "", **document["undeclared"]}), is_declared=False),
+            streams=document.get("streams", {}),
         )
 
     def service(self, name: str) -> Service:

@@ -46,7 +46,7 @@ class TelemetryLog:
         Raises ``ConflictError`` if the log does not end at ``segment.start`` any more.
         """
         fingerprints = struct.pack(f">{len(segment.fingerprints)}Q", *segment.fingerprints)
-        body = encode_body(segment.cells, segment.shares)
+        body = encode_body(segment.cells, segment.shares, segment.exemplars)
         item: dict[str, Any] = {
             "pk": {"S": log},
             "sk": {"S": segment.start},
@@ -88,7 +88,8 @@ class TelemetryLog:
         for item in self._query(log, *_after(position), Limit=limit):
             body = item["body"]["B"] if "body" in item else self._store.get(item["body_key"]["S"])
             arrival = float(item["last_arrival"]["N"])
-            found.append(Committed(log, item["sk"]["S"], item["to"]["S"], *decode_body(body), arrival))
+            cells, shares, exemplars = decode_body(body)
+            found.append(Committed(log, item["sk"]["S"], item["to"]["S"], cells, shares, arrival, exemplars))
             if len(found) == limit:
                 break
         return found

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from opsloop.catalog import Catalog
 from opsloop.telemetry.aggregate import Aggregate
 from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Buffer, Fields, Ints, combine
+from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.model import Series
 from opsloop.telemetry.wire import WireError, read_varint, scan
 
@@ -60,13 +61,15 @@ class Decoded(NamedTuple):
     """Items of one signal, one cell each in ``cells``, in no order; ``cells.minute`` is not set yet.
 
     ``record`` is the position of each item's request, ``time_ns`` its time since the epoch. ``dropped`` counts per
-    request the items that hold no number that could be counted.
+    request the items that hold no number that could be counted. ``exemplars`` come with the hour of their own time;
+    each names the position of its request.
     """
 
     cells: Aggregate
     record: Ints
     time_ns: Bits
     dropped: Ints
+    exemplars: tuple[tuple[int, Exemplar], ...] = ()
 
 
 class Requests:

@@ -1,6 +1,17 @@
 """What is wrong with a body, and where."""
 
-from opsloop.errors import InvalidInputError
+from opsloop.errors import InvalidInputError, TooLargeError
+
+MALFORMED, TOO_LARGE, UNEXPECTED = "malformed", "too_large", "unexpected"
+KINDS = (MALFORMED, TOO_LARGE, UNEXPECTED)
+"""The kinds of refusals, by which they are counted; the reason says more, in words."""
+
+
+def kind_of(error: Exception) -> str:
+    """Return under which of ``KINDS`` an error in somebody's data is counted."""
+    if isinstance(error, TooLargeError):
+        return TOO_LARGE
+    return MALFORMED if isinstance(error, InvalidInputError) else UNEXPECTED
 
 
 class MalformedError(InvalidInputError):

@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 
 from opsloop.catalog import Catalog
 from opsloop.clock import MINUTES_PER_DAY, MINUTES_PER_HOUR, NS_PER_MINUTE
-from opsloop.errors import PermanentError
 from opsloop.telemetry.aggregate import Aggregate, merge, select
 from opsloop.telemetry.columns import Bits, Ints, combine
 from opsloop.telemetry.envelope import Decoded
+from opsloop.telemetry.exemplar import Exemplar, keep_one_each
+from opsloop.telemetry.fault import UNEXPECTED
 from opsloop.telemetry.limit import limit_series
 from opsloop.telemetry.logs import read_logs
 from opsloop.telemetry.metrics import read_metrics
 from opsloop.telemetry.otlp_schema import SIGNALS, Signal
-from opsloop.telemetry.payload import Payload, read_payload
+from opsloop.telemetry.payload import Payload, Refusal, read_record
+from opsloop.telemetry.salvage import salvage
 from opsloop.telemetry.segment import Segment, Share, StreamRecord, Unreadable
 from opsloop.telemetry.shard_log import ShardLog
 from opsloop.telemetry.spans import read_spans
-from opsloop.telemetry.wire import validate
 
 MAX_AGE_MINUTES = 7 * MINUTES_PER_DAY
 MAX_AHEAD_MINUTES = 10
@@ -35,32 +36,44 @@ _READERS: dict[Signal, Callable[[Sequence[bytes], Catalog], tuple[list[Decoded],
 }
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One request, and the number of the record that holds it."""
+
+    record: int
+    payload: Payload
+
+
 @dataclass
 class _Tally:
-    """What is gathered while the records are read. ``items`` counts per service, hour and record."""
+    """What is gathered while the requests are read. ``items`` counts per service, hour and record."""
 
     parts: list[Aggregate]
     items: Counter[tuple[str, int, int]]
     unreadable: list[Unreadable]
+    exemplars: list[Exemplar]
     clamped: int = 0
     dropped: int = 0
+
+    def refuse(self, record: StreamRecord, refused: Sequence[Refusal]) -> None:
+        self.unreadable += [Unreadable(record, one.data, one.reason, one.kind) for one in refused]
 
 
 def plan(records: Sequence[StreamRecord], log: ShardLog, catalog: Catalog, *, max_bytes: int) -> Segment | None:
     """Return the segment that ``records``, in order of sequence, add to ``log``; None if it has all of them.
 
-    A record at or below the tip is skipped; one that was taken in within the window is a duplicate; one that cannot be
-    understood is listed as unreadable, whole, and adds nothing. Items more than 7 days older than their record's
-    arrival, or more than 10 minutes ahead of it, are counted in the minute of arrival. ``max_bytes`` bounds a record
-    after inflation.
+    A record at or below the tip is skipped; a request that was taken in within the window is a duplicate; what cannot
+    be understood is listed as unreadable, and adds nothing. Items more than 7 days older than their record's arrival,
+    or more than 10 minutes ahead of it, are counted in the minute of arrival. ``max_bytes`` bounds a record after
+    inflation.
     """
     fresh = [record for record in records if record.sequence > log.tip]
     if not fresh:
         return None
-    payloads, fingerprints, unreadable = _payloads(fresh, log, max_bytes)
-    tally = _Tally([], Counter(), unreadable)
-    for signal, numbers in _chunks(payloads):
-        _read(signal, numbers, payloads, fresh, catalog, tally)
+    tally = _Tally([], Counter(), [], [])
+    parts, fingerprints, duplicates = _parts(fresh, log, max_bytes, tally)
+    for signal, chunk in _chunks(parts):
+        _read(signal, chunk, fresh, catalog, tally)
     tally.unreadable.sort(key=lambda one: one.record.sequence)
     arrivals = [record.arrival_s for record in fresh]
     return Segment(
@@ -70,80 +83,86 @@ def plan(records: Sequence[StreamRecord], log: ShardLog, catalog: Catalog, *, ma
         shares=_shares(tally.items),
         records=len(fresh),
         items=sum(tally.items.values()),
-        duplicates=len(fresh) - len(payloads) - len(unreadable),
+        duplicates=duplicates,
         clamped=tally.clamped,
         dropped=tally.dropped,
         fingerprints=tuple(fingerprints),
         unreadable=tuple(tally.unreadable),
         first_arrival_s=min(arrivals),
         last_arrival_s=max(arrivals),
+        exemplars=keep_one_each(tally.exemplars),
     )
 
 
-def _payloads(
-    records: Sequence[StreamRecord], log: ShardLog, max_bytes: int
-) -> tuple[dict[int, Payload], list[int], list[Unreadable]]:
-    """Return the payloads by number of their record, without duplicates; all fingerprints; and what is none."""
-    payloads: dict[int, Payload] = {}
+def _parts(
+    records: Sequence[StreamRecord], log: ShardLog, max_bytes: int, tally: _Tally
+) -> tuple[list[_Part], list[int], int]:
+    """Return the requests without duplicates, all fingerprints, and how many duplicates there were."""
+    parts: list[_Part] = []
     taken_in: dict[int, None] = {}
-    unreadable = []
+    duplicates = 0
     for number, record in enumerate(records):
         try:
-            payload = read_payload(record.data, record.partition_key, max_bytes=max_bytes)
-        except PermanentError as error:
-            unreadable.append(Unreadable(record, str(error)))
-            continue
+            reading = read_record(record.data, record.partition_key, max_bytes=max_bytes)
         except Exception as error:  # noqa: BLE001 - the boundary to strangers' bytes: none may hold up its shard
-            unreadable.append(Unreadable(record, f"unexpected {type(error).__name__}: {error}"))
+            tally.refuse(record, [_unexpected(record.data, error)])
             continue
-        mark = payload.fingerprint
-        if mark not in taken_in and not log.is_duplicate(mark, record.arrival_s):
-            taken_in[mark] = None
-            payloads[number] = payload
-    return payloads, list(taken_in), unreadable
-
-
-def _chunks(payloads: dict[int, Payload]) -> Iterator[tuple[Signal, list[int]]]:
-    """Yield the numbers of records to be read together: of one signal, few enough and small enough."""
-    for signal in SIGNALS:
-        chunk: list[int] = []
-        size = 0
-        for number, payload in payloads.items():
-            if payload.signal != signal:
+        tally.refuse(record, reading.refused)
+        for payload in reading.payloads:
+            mark = payload.fingerprint
+            if mark in taken_in or log.is_duplicate(mark, record.arrival_s):
+                duplicates += 1
                 continue
-            if chunk and (len(chunk) == CHUNK_RECORDS or size + len(payload.protobuf) > CHUNK_BYTES):
+            taken_in[mark] = None
+            parts.append(_Part(number, payload))
+    return parts, list(taken_in), duplicates
+
+
+def _chunks(parts: Sequence[_Part]) -> Iterator[tuple[Signal, list[_Part]]]:
+    """Yield the requests to be read together: of one signal, few enough and small enough."""
+    for signal in SIGNALS:
+        chunk: list[_Part] = []
+        size = 0
+        for part in parts:
+            if part.payload.signal != signal:
+                continue
+            if chunk and (len(chunk) == CHUNK_RECORDS or size + len(part.payload.protobuf) > CHUNK_BYTES):
                 yield signal, chunk
                 chunk, size = [], 0
-            chunk.append(number)
-            size += len(payload.protobuf)
+            chunk.append(part)
+            size += len(part.payload.protobuf)
         if chunk:
             yield signal, chunk
 
 
-def _read(
-    signal: Signal,
-    numbers: list[int],
-    payloads: dict[int, Payload],
-    records: Sequence[StreamRecord],
-    catalog: Catalog,
-    tally: _Tally,
-) -> None:
+def _read(signal: Signal, parts: list[_Part], records: Sequence[StreamRecord], catalog: Catalog, tally: _Tally) -> None:
     try:
-        decoded, is_bad = _READERS[signal]([payloads[number].protobuf for number in numbers], catalog)
+        decoded, is_bad = _READERS[signal]([part.payload.protobuf for part in parts], catalog)
     except Exception as error:  # noqa: BLE001 - the boundary to strangers' bytes: set aside the one at fault only
-        if len(numbers) == 1:
-            reason = f"unexpected {type(error).__name__}: {error}"
-            tally.unreadable.append(Unreadable(records[numbers[0]], reason))
+        if len(parts) == 1:
+            tally.refuse(records[parts[0].record], [_unexpected(parts[0].payload.protobuf, error)])
             return
-        for number in numbers:
-            _read(signal, [number], payloads, records, catalog, tally)
+        for part in parts:
+            _read(signal, [part], records, catalog, tally)
         return
-    for place in np.flatnonzero(is_bad).tolist():
-        payload = payloads[numbers[place]]
-        tally.unreadable.append(Unreadable(records[numbers[place]], _fault(payload)))
-    arrival = np.array([int(records[number].arrival_s) // 60 for number in numbers], dtype=np.int64)
+    arrival = np.array([int(records[part.record].arrival_s) // 60 for part in parts], dtype=np.int64)
+    numbers = np.array([part.record for part in parts])
     for one in decoded:
-        _add(one, np.array(numbers), arrival, ~is_bad, tally)
+        _add(one, numbers, arrival, ~is_bad, tally)
+    for place in np.flatnonzero(is_bad).tolist():
+        _save(signal, parts[place], records, catalog, tally)
+
+
+def _save(signal: Signal, part: _Part, records: Sequence[StreamRecord], catalog: Catalog, tally: _Tally) -> None:
+    """Take the good part of a request that has a fault, and refuse the rest."""
+    good, refused = salvage(part.payload.protobuf, signal)
+    tally.refuse(records[part.record], refused)
+    if good:
+        _read(signal, [replace(part, payload=replace(part.payload, protobuf=good))], records, catalog, tally)
+
+
+def _unexpected(data: bytes, error: Exception) -> Refusal:
+    return Refusal(data, f"unexpected {type(error).__name__}: {error}", UNEXPECTED)
 
 
 def _add(one: Decoded, numbers: Ints, arrival: Ints, is_good: NDArray[np.bool_], tally: _Tally) -> None:
@@ -153,6 +172,7 @@ def _add(one: Decoded, numbers: Ints, arrival: Ints, is_good: NDArray[np.bool_],
     tally.parts.append(merge([cells]))
     tally.clamped += int((is_clamped & kept).sum())
     tally.dropped += int(one.dropped[is_good].sum())
+    tally.exemplars += [exemplar for record, exemplar in one.exemplars if is_good[record]]
     if not len(cells):
         return
     services = [series.service for series in cells.series]
@@ -171,15 +191,6 @@ def _minutes(time_ns: Bits, arrival: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     minute = (time_ns // np.uint64(NS_PER_MINUTE)).astype(np.int64)
     is_off = (minute < arrival - MAX_AGE_MINUTES) | (minute > arrival + MAX_AHEAD_MINUTES)
     return np.where(is_off, arrival, minute), is_off
-
-
-def _fault(payload: Payload) -> str:
-    """Return why a request is malformed, with the place, from the strict check that reads it field by field."""
-    try:
-        validate(payload.protobuf, payload.signal)
-    except PermanentError as error:
-        return str(error)
-    return f"not a {payload.signal} request: a message breaks off, or holds groups or too many fields"
 
 
 def _shares(items: Counter[tuple[str, int, int]]) -> tuple[Share, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:  # whoever needs only the nouns does not pay for numpy
     from opsloop.telemetry.aggregate import Aggregate
+    from opsloop.telemetry.exemplar import Exemplar
 
 SPAN_DURATION = "span.duration"
 LOG_RECORDS = "log.records"
@@ -60,6 +61,7 @@ class Block:
     folded: Mapping[str, str]
     sources: tuple[Source, ...]
     version: int = 0
+    exemplars: "tuple[Exemplar, ...]" = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from opsloop.errors import InvalidInputError
+from opsloop.errors import InvalidInputError, PermanentError
+from opsloop.telemetry.fault import kind_of
 from opsloop.telemetry.inflate import GZIP, RAW_DEFLATE, ZLIB, inflate
 from opsloop.telemetry.otlp_json import encode, parse, signal_of
 from opsloop.telemetry.otlp_schema import I64, LEN, SIGNALS, VARINT, Signal
@@ -35,6 +36,35 @@ class Payload:
     signal: Signal
     protobuf: bytes
     fingerprint: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Bytes that could not be read, a whole record or a part of one, and why. ``kind``: see ``fault.KINDS``."""
+
+    data: bytes
+    reason: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one stream record holds: requests in their order, and what of it cannot be read. ``form`` names its form."""
+
+    form: str
+    payloads: tuple[Payload, ...]
+    refused: tuple[Refusal, ...] = ()
+
+
+def read_record(data: bytes, hint: str, *, max_bytes: int) -> Reading:
+    """Return everything that a stream record holds; what cannot be read of it is refused, never raised.
+
+    ``hint`` is the record's partition key. The protobuf bytes are not walked: ``wire.validate`` does that.
+    """
+    try:
+        return Reading("otlp", (read_payload(data, hint, max_bytes=max_bytes),))
+    except PermanentError as error:
+        return Reading("unknown", (), (Refusal(data, str(error), kind_of(error)),))
 
 
 def read_payload(data: bytes, hint: str, *, max_bytes: int) -> Payload:

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.aggregate import Aggregate
 from opsloop.telemetry.encoding import decode, encode
+from opsloop.telemetry.exemplar import Exemplar, exemplars_from_json, exemplars_json
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,12 @@ class StreamRecord:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A record that could not be understood, and why."""
+    """What of a record could not be understood, and why: ``data`` is the whole of it or a part."""
 
     record: StreamRecord
+    data: bytes
     reason: str
+    kind: str
 
 
 @dataclass(frozen=True, order=True)
@@ -41,9 +44,9 @@ class Share:
 class Segment:
     """The records of one shard after ``start`` up to and including ``end``, both padded sequence numbers.
 
-    ``records`` counts all of them; of these ``duplicates`` and ``unreadable`` added nothing. ``items`` are spans, log
-    records and data points; ``clamped`` of them were moved to the minute of their arrival, and ``dropped`` ones, not
-    among them, held no number. ``fingerprints`` are of the records that are no duplicates.
+    ``records`` counts all of them; ``duplicates`` of their requests, and what is ``unreadable``, added nothing.
+    ``items`` are spans, log records and data points; ``clamped`` of them were moved to the minute of their arrival,
+    and ``dropped`` ones, not among them, held no number. ``fingerprints`` are of the requests that are no duplicates.
     """
 
     start: str
@@ -59,6 +62,7 @@ class Segment:
     unreadable: tuple[Unreadable, ...]
     first_arrival_s: float
     last_arrival_s: float
+    exemplars: tuple[Exemplar, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Committed:
     cells: Aggregate
     shares: tuple[Share, ...]
     last_arrival_s: float
+    exemplars: tuple[Exemplar, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,17 +87,20 @@ class Mark:
     fingerprints: tuple[int, ...]
 
 
-def encode_body(cells: Aggregate, shares: tuple[Share, ...]) -> bytes:
+def encode_body(cells: Aggregate, shares: tuple[Share, ...], exemplars: tuple[Exemplar, ...] = ()) -> bytes:
     """Return the body of a log item; equal contents give equal bytes."""
-    head = json.dumps([astuple(share) for share in shares], separators=(",", ":"), ensure_ascii=False).encode()
+    content = {"shares": [astuple(share) for share in shares], "exemplars": exemplars_json(exemplars)}
+    head = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     return struct.pack("<I", len(head)) + head + encode(cells)
 
 
-def decode_body(body: bytes) -> tuple[Aggregate, tuple[Share, ...]]:
+def decode_body(body: bytes) -> tuple[Aggregate, tuple[Share, ...], tuple[Exemplar, ...]]:
     """Return what ``encode_body`` made ``body`` from; raise ``InvalidInputError`` for anything else."""
     try:
         (length,) = struct.unpack_from("<I", body)
-        shares = tuple(Share(*item) for item in json.loads(body[4 : 4 + length]))
-    except (struct.error, ValueError, TypeError, RecursionError) as error:
+        content = json.loads(body[4 : 4 + length].decode("utf-8", "surrogatepass"))
+        shares = tuple(Share(*item) for item in content["shares"])
+        exemplars = exemplars_from_json(content["exemplars"])
+    except (struct.error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInputError(f"segment: {error}") from None
-    return decode(body[4 + length :]), shares
+    return decode(body[4 + length :]), shares, exemplars
