@@ -1,32 +1,15 @@
 """Estimate what opsloop costs on AWS per month: ``python -m bench.cost`` prints the table of docs/deploying.md.
 
-Every assumption is a name below. List prices are those of us-east-1 in USD as noted on 2026-11-20 (Kinesis from a
-page of 2023, the others from memory): check them against your region before quoting a figure.
+Every assumption is a name below; prices and their sources are in ``bench.prices``.
 """
 
 import math
 from dataclasses import dataclass
 
+from bench.prices import PUT_UNIT_BYTES, USD
+
 SECONDS_PER_MONTH = 730 * 3600
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
-
-PRICE_USD = {
-    "HTTP API request": 1.00e-6,
-    "Lambda request": 0.20e-6,
-    "Lambda arm64 GB-second": 1.33334e-5,
-    "Kinesis shard-hour": 0.015,
-    "Kinesis put unit of 25 KB": 0.014e-6,
-    "DynamoDB write unit": 0.625e-6,
-    "DynamoDB read unit": 0.125e-6,
-    "S3 put": 5.0e-6,
-    "S3 get": 0.4e-6,
-    "S3 GB-month": 0.023,
-    "CloudWatch Logs GB": 0.50,
-    "CloudWatch metric-month": 0.30,
-    "CloudWatch alarm-month": 0.10,
-    "KMS key-month": 1.00,
-    "KMS request": 3.0e-6,
-}
 
 SPANS_PER_REQUEST = 5
 LOGS_PER_REQUEST = 2
@@ -43,7 +26,6 @@ BLOCK_BYTES_PER_SERIES_MINUTE = 60
 SERVICES = {1: 3, 100: 10, 10_000: 100}
 METRICS, ALARMS, KMS_KEYS = 40, 30, 1
 LOG_LINE_BYTES = 800
-PUT_UNIT_BYTES = 25_000
 RECEIVE_GB_S, INGEST_GB_S, FOLD_GB_S_PER_BLOCK = 0.03 * 0.5, 0.10 * 1.77, 0.02 * 1.0  # seconds x GB of one invocation
 OPERATIONS_PER_SERVICE = 20
 WRITES_PER_ROW = 4  # a page is written again with each of its rows
@@ -78,34 +60,33 @@ def monthly_bill(requests_s: int) -> list[Line]:
     rows = services * OPERATIONS_PER_SERVICE * 730
     put_units = max(exports, bytes_s * SECONDS_PER_MONTH / PUT_UNIT_BYTES)
     return [
-        Line("HTTP API", exports * PRICE_USD["HTTP API request"]),
+        Line("HTTP API", exports * USD["HTTP API request"]),
         Line(
             "Lambda",
-            invocations * PRICE_USD["Lambda request"]
+            invocations * USD["Lambda request"]
             + (exports * RECEIVE_GB_S + batches * INGEST_GB_S + blocks * FOLD_GB_S_PER_BLOCK)
-            * PRICE_USD["Lambda arm64 GB-second"],
+            * USD["Lambda arm64 GB-second"],
         ),
         Line(
             "Kinesis",
-            shards * 730 * PRICE_USD["Kinesis shard-hour"] + put_units * PRICE_USD["Kinesis put unit of 25 KB"],
+            shards * 730 * USD["Kinesis shard-hour"] + put_units * USD["Kinesis put unit of 25 KB"],
         ),
         Line(
             "DynamoDB",
             (batches * math.ceil(segment_bytes / 1024) + blocks * 2 + rows * WRITES_PER_ROW)
-            * PRICE_USD["DynamoDB write unit"]
-            + (batches * math.ceil(segment_bytes / 4096) + blocks) * PRICE_USD["DynamoDB read unit"],
+            * USD["DynamoDB write unit"]
+            + (batches * math.ceil(segment_bytes / 4096) + blocks) * USD["DynamoDB read unit"],
         ),
         Line(
             "S3 (blocks)",
-            blocks * (PRICE_USD["S3 put"] + PRICE_USD["S3 get"])
-            + blocks * block_bytes / 1e9 * 35 / 30 * PRICE_USD["S3 GB-month"],
+            blocks * (USD["S3 put"] + USD["S3 get"]) + blocks * block_bytes / 1e9 * 35 / 30 * USD["S3 GB-month"],
         ),
-        Line("CloudWatch Logs", invocations * LOG_LINE_BYTES / 1e9 * PRICE_USD["CloudWatch Logs GB"]),
+        Line("CloudWatch Logs", invocations * LOG_LINE_BYTES / 1e9 * USD["CloudWatch Logs GB"]),
         Line(
             "CloudWatch metrics and alarms",
-            METRICS * PRICE_USD["CloudWatch metric-month"] + ALARMS * PRICE_USD["CloudWatch alarm-month"],
+            METRICS * USD["CloudWatch metric-month"] + ALARMS * USD["CloudWatch alarm-month"],
         ),
-        Line("KMS", KMS_KEYS * PRICE_USD["KMS key-month"] + (blocks + batches) * 0.1 * PRICE_USD["KMS request"]),
+        Line("KMS", KMS_KEYS * USD["KMS key-month"] + (blocks + batches) * 0.1 * USD["KMS request"]),
     ]
 
 
