@@ -1,6 +1,6 @@
 """The local cloud end to end: spans per second through HTTP and through Kinesis, and how late they can be queried.
 
-``python -m bench.throughput --state-dir DIR``, after ``make run`` (``.local``) or ``python -m local.run --state-dir DIR``.
+``python -m bench.throughput --state-dir DIR``; the cloud of ``make run`` has the state directory ``.local``.
 Everything runs on this machine: the sender, the emulated AWS, our functions and their queries share its cores. Sent is
 what was acknowledged; the lag of a request runs from its acknowledgement until a query of ``GET /v1/kpis`` by minute
 has its spans. The fold runs every minute, so some 30 s of lag is the design; more is load.
