@@ -5,7 +5,7 @@ the object's metadata, so that the body can be sent again as it is (docs/adr/001
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -39,10 +39,12 @@ class Quarantine:
     ) -> str:
         """Store ``body``, which ``source`` (such as ``telemetry_receive``) could not use; return its key.
 
-        ``reason`` and ``facts`` are kept percent-encoded: metadata are ASCII. Raises ``DependencyUnavailableError``.
+        ``now`` is when it arrived; ``reason`` and ``facts`` are kept percent-encoded: metadata are ASCII.
+        Raises ``DependencyUnavailableError``.
         """
         key = f"{source}/{now:%Y-%m-%d}/{sha256(body).hexdigest()}"
         metadata = {name: quote(value, safe=_READABLE)[:_MAX_FACT] for name, value in (facts or {}).items()}
+        metadata["arrived-at"] = now.astimezone(UTC).isoformat()
         metadata["reason"] = quote(reason, safe=_READABLE)[:_MAX_REASON]
         try:
             self._client.put_object(

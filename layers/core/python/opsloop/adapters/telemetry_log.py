@@ -6,22 +6,30 @@ ended, so two writers who both continue the log want the same key, and the condi
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from opsloop.errors import ConflictError, DependencyUnavailableError
+from opsloop.errors import ConflictError, DependencyUnavailableError, TooLargeError
+from opsloop.telemetry.claim import Claim
 from opsloop.telemetry.model import LOG_START, BodyStore
 from opsloop.telemetry.segment import Committed, Mark, Segment, decode_body, encode_body
 
 MAX_ITEM_BYTES = 350_000  # of body and fingerprints; DynamoDB's limit is 400 KB for everything
+MAX_GUARDS = 99  # a transaction ends at 100 items
 SHARDS = "shards"
+CLAIM_DAYS = 120  # longer than a quarantined object is kept, after which nobody can replay it again
 _PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
-_MARK = "#to, last_arrival, fingerprints"
+_CLAIMS = "replayed#"
+_NEW = "attribute_not_exists(pk)"
+_MARK = "#to, last_arrival, fingerprints, fingerprints_key"
 _NAMES = {"#to": "to"}
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+_LOST = ("ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException")
 
 
 class TelemetryLog:
@@ -36,17 +44,32 @@ class TelemetryLog:
         """Enter ``log`` among those to be folded; to be done before its first item. Repeating it changes nothing."""
         item = {"pk": {"S": SHARDS}, "sk": {"S": log}, "folded_to": {"S": LOG_START}}
         try:
-            self._call(self._client.put_item, Item=item, ConditionExpression="attribute_not_exists(pk)")
+            self._call(self._client.put_item, Item=item, ConditionExpression=_NEW)
         except ConflictError:
             return
 
-    def append(self, log: str, segment: Segment, *, retention_days: int) -> None:
+    def append(
+        self,
+        log: str,
+        segment: Segment,
+        *,
+        retention_days: int,
+        guards: Sequence[tuple[str, str]] = (),
+        may_split: bool = False,
+    ) -> None:
         """Commit ``segment``: its contents and the new end of the log, in one write.
 
-        Raises ``ConflictError`` if the log does not end at ``segment.start`` any more.
+        What is too large for an item goes to the store first, and the item names it; with ``may_split`` nothing is
+        written then, and ``TooLargeError`` asks for a smaller segment.
+
+        Raises ``ConflictError`` if the log does not end at ``segment.start`` any more, or one of ``guards``, each a
+        log and its end, does not end there.
         """
         fingerprints = struct.pack(f">{len(segment.fingerprints)}Q", *segment.fingerprints)
         body = encode_body(segment.cells, segment.shares, segment.exemplars)
+        is_large = len(body) + len(fingerprints) > MAX_ITEM_BYTES
+        if is_large and may_split:
+            raise TooLargeError(f"{log}: {segment.records} records make more than {MAX_ITEM_BYTES} bytes")
         item: dict[str, Any] = {
             "pk": {"S": log},
             "sk": {"S": segment.start},
@@ -57,30 +80,32 @@ class TelemetryLog:
             "duplicates": {"N": str(segment.duplicates)},
             "first_arrival": {"N": repr(segment.first_arrival_s)},
             "last_arrival": {"N": repr(segment.last_arrival_s)},
-            "fingerprints": {"B": fingerprints},
             "expires_at": {"N": str(int(segment.last_arrival_s) + retention_days * 86_400)},
         }
         if len(segment.cells):
             item["min_minute"] = {"N": str(segment.cells.minute.min())}
             item["max_minute"] = {"N": str(segment.cells.minute.max())}
-        if len(body) + len(fingerprints) > MAX_ITEM_BYTES:
-            item["body_key"] = {"S": self._store.put(body)}
-        else:
-            item["body"] = {"B": body}
-        self._call(self._client.put_item, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        item |= {"body_key": {"S": self._store.put(body)}} if is_large else {"body": {"B": body}}
+        is_large = len(fingerprints) > MAX_ITEM_BYTES
+        item |= (
+            {"fingerprints_key": {"S": self._store.put(fingerprints)}}
+            if is_large
+            else {"fingerprints": {"B": fingerprints}}
+        )
+        self._commit(item, guards[:MAX_GUARDS])
 
     def tail(self, log: str, since_s: float) -> list[Mark]:
         """Return the end of ``log``, oldest first: its last item, and those before it back to arrival ``since_s``."""
         marks: list[Mark] = []
         for item in self._query(log, "pk = :pk", {}, ScanIndexForward=False, ProjectionExpression=_MARK):
-            marks.append(_mark(item))
+            marks.append(self._mark(item))
             if marks[-1].last_arrival_s < since_s:
                 break
         return marks[::-1]
 
     def marks_after(self, log: str, position: str) -> list[Mark]:
         """Return the items of ``log`` that follow ``position``, oldest first, without their bodies."""
-        return [_mark(item) for item in self._query(log, *_after(position), ProjectionExpression=_MARK)]
+        return [self._mark(item) for item in self._query(log, *_after(position), ProjectionExpression=_MARK)]
 
     def read(self, log: str, position: str, limit: int) -> list[Committed]:
         """Return up to ``limit`` items of ``log`` that follow ``position``, oldest first."""
@@ -109,6 +134,20 @@ class TelemetryLog:
             ExpressionAttributeValues={":position": {"S": position}, ":expected": {"S": expected}},
         )
 
+    def _commit(self, item: dict[str, Any], guards: Sequence[tuple[str, str]]) -> None:
+        if not guards:
+            self._call(self._client.put_item, Item=item, ConditionExpression="attribute_not_exists(pk)")
+            return
+        absent = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
+        actions: list[dict[str, Any]] = [{"Put": {**absent, "Item": item}}]
+        for log, end in guards:
+            actions.append({"ConditionCheck": {**absent, "Key": {"pk": {"S": log}, "sk": {"S": end}}}})
+        self._transact(actions)
+
+    def _mark(self, item: dict[str, Any]) -> Mark:
+        raw = item["fingerprints"]["B"] if "fingerprints" in item else self._store.get(item["fingerprints_key"]["S"])
+        return Mark(item["to"]["S"], float(item["last_arrival"]["N"]), struct.unpack(f">{len(raw) // 8}Q", raw))
+
     def _query(self, pk: str, condition: str, values: dict[str, Any], **options: Any) -> Iterator[dict[str, Any]]:
         """Yield the items, page by page, read consistently."""
         if _MARK in options.values():
@@ -126,23 +165,31 @@ class TelemetryLog:
                 return
             options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
+    def _transact(self, actions: list[dict[str, Any]]) -> None:
+        """Do all of ``actions`` or none."""
+        with _outages():
+            self._client.transact_write_items(TransactItems=actions)
+
     def _call(self, operation: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
-        try:
+        with _outages():
             answer: dict[str, Any] = operation(TableName=self._table, **arguments)
-            return answer
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "ClientError")
-            if code == "ConditionalCheckFailedException":
-                raise ConflictError("telemetry table: somebody else was first") from error
-            raise DependencyUnavailableError(f"telemetry table: {code}") from error
-        except BotoCoreError as error:
-            raise DependencyUnavailableError(f"telemetry table: {type(error).__name__}") from error
+        return answer
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Tell a failed condition, which means that somebody else was first, from a table that cannot be had now."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "ClientError")
+        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+        if _CONDITION_FAILED.removesuffix("Exception") in reasons or code == _CONDITION_FAILED:
+            raise ConflictError("telemetry table: somebody else was first") from error
+        raise DependencyUnavailableError(f"telemetry table: {code}") from error
+    except BotoCoreError as error:
+        raise DependencyUnavailableError(f"telemetry table: {type(error).__name__}") from error
 
 
 def _after(position: str) -> tuple[str, dict[str, Any]]:
     return "pk = :pk AND sk >= :position", {":position": {"S": position}}
-
-
-def _mark(item: dict[str, Any]) -> Mark:
-    raw = item["fingerprints"]["B"]
-    return Mark(item["to"]["S"], float(item["last_arrival"]["N"]), struct.unpack(f">{len(raw) // 8}Q", raw))
