@@ -1,4 +1,6 @@
-"""Which life of a stream this is: a stream that was made again under its name begins new logs."""
+"""Which life of a stream this is, and how its shards descend: each life, and each shard, has a log of its own."""
+
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -10,7 +12,7 @@ _PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attemp
 
 
 class StreamIdentity:
-    """Looks up when a stream was created."""
+    """Looks up when a stream was created, and its shards."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -23,3 +25,19 @@ class StreamIdentity:
         except (BotoCoreError, ClientError) as error:
             raise DependencyUnavailableError(f"stream {self.name}: cannot be described: {error}") from error
         return int(summary["StreamCreationTimestamp"].timestamp())
+
+    def parents(self) -> dict[str, tuple[str, ...]]:
+        """Return every shard that the stream lists, open or closed, with the shards it was split or merged from."""
+        found: dict[str, tuple[str, ...]] = {}
+        request: dict[str, Any] = {"StreamName": self.name}
+        while True:
+            try:
+                page = self._client.list_shards(**request)
+            except (BotoCoreError, ClientError) as error:
+                raise DependencyUnavailableError(f"stream {self.name}: cannot list shards: {error}") from error
+            for shard in page["Shards"]:
+                names = (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
+                found[shard["ShardId"]] = tuple(name for name in names if name)
+            if not page.get("NextToken"):
+                return found
+            request = {"NextToken": page["NextToken"]}
