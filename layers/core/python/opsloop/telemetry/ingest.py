@@ -99,7 +99,7 @@ def _parts(
 ) -> tuple[list[_Part], list[int], int]:
     """Return the requests without duplicates, all fingerprints, and how many duplicates there were."""
     parts: list[_Part] = []
-    taken_in: dict[int, None] = {}
+    taken_in: dict[int, float] = {}
     duplicates = 0
     for number, record in enumerate(records):
         try:
@@ -110,10 +110,11 @@ def _parts(
         tally.refuse(record, reading.refused)
         for payload in reading.payloads:
             mark = payload.fingerprint
-            if mark in taken_in or log.is_duplicate(mark, record.arrival_s):
+            if log.is_repetition(taken_in.get(mark), record.arrival_s) or log.is_duplicate(mark, record.arrival_s):
                 duplicates += 1
                 continue
-            taken_in[mark] = None
+            if log.window_s > 0:
+                taken_in[mark] = record.arrival_s
             parts.append(_Part(number, payload))
     return parts, list(taken_in), duplicates
 
