@@ -4,7 +4,7 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop clean logs test test-fast lint format docs synth bootstrap diff deploy bench lock pr
+.PHONY: help setup run stop clean logs test test-fast lint format docs synth bootstrap diff deploy bench fuzz lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ deploy: setup ## deploy STAGE to AWS; account and region from the environment
 
 bench: setup ## measure (see bench/)
 	@$(BIN)/python -m bench $(ARGS)
+
+fuzz: setup ## change records for SECONDS (600), guided by coverage, and see that each is read or refused
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 lock: setup ## pin requirements anew, with hashes
 	@$(BIN)/python -m local.lock

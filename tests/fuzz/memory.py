@@ -1,0 +1,45 @@
+"""``python -m tests.fuzz.memory``: check records in an address space that ends 64 MB above what they may inflate to.
+
+What goes over it meets a ``MemoryError``, which is a finding like any other. ``greedy`` as an argument checks the
+check: it holds as much as is forbidden.
+"""
+
+import random
+import resource
+import sys
+from pathlib import Path
+
+from tests.fuzz.mutate import mutate
+from tests.fuzz.seeds import corpus, samples, seeds
+from tests.fuzz.target import MAX_BYTES, Finding, check
+
+ALLOWED_BYTES = (64 << 20) + MAX_BYTES
+CHANGED = 300
+
+
+def main() -> None:
+    """Exit with 1 and say where, if a record needs more."""
+    records = [path.read_bytes() for path in corpus()]
+    dice, known = random.Random(64), seeds()
+    records += [mutate(dice.choice(known), dice, known) for _ in range(CHANGED)]
+    for data in samples():  # what is loaded once, and stays, is not a record's
+        check(data)
+    limit = _address_space() + ALLOWED_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if sys.argv[1:] == ["greedy"]:
+        bytearray(ALLOWED_BYTES + (1 << 20))
+    for data in records:
+        try:
+            check(data)
+        except Finding as finding:
+            print(f"{data[:40]!r} ... of {len(data)} bytes: {finding}")
+            sys.exit(1)
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main()
