@@ -14,8 +14,10 @@ import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 from opsloop.access.model import ApiKey, Scope
+from opsloop.adapters import aws_environment
 from opsloop.adapters.access_table import AccessTable
 from tests.tables import TABLES
 
@@ -139,13 +141,24 @@ def _service_descriptions() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    """Return the URL of a server that plays AWS with the state of the mocked one, for what is not boto3."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path) -> Iterator[Aws]:
+def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path, aws_url: str) -> Iterator[Aws]:
     """Start a mocked AWS with everything the state stack makes, and set the functions' environment variables."""
     for variable, value in (ENVIRONMENT | CREDENTIALS).items():
         monkeypatch.setenv(variable, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr(aws_environment, "overridden", lambda _service: aws_url)
     with mock_aws():
         aws = Aws(dict(ENVIRONMENT))
         for word, keys in TABLES.items():

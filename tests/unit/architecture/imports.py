@@ -94,4 +94,6 @@ def _adapter_may(file: str, module: str) -> bool:
         return True
     if top == "opsloop_catalog":
         return Path(file).name == "catalog_layer.py"
+    if module.startswith("opsloop.adapters.aws_"):  # the client that several adapters share, as they share boto3
+        return True
     return top == "opsloop" and not module.startswith(("opsloop.adapters", "opsloop.runtime"))

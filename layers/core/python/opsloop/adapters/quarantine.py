@@ -7,16 +7,13 @@ the object's metadata, so that the body can be sent again as it is (docs/adr/001
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from urllib.parse import quote
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from opsloop.adapters.aws_client import AwsError, ObjectClient
+from opsloop.adapters.aws_sigv4 import percent_encoded
 from opsloop.errors import DependencyUnavailableError
 
-_PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 3, "mode": "standard"})
-_READABLE = " !#$&'()*+,/:;=?@[]"  # left as they are in metadata
+_READ_TIMEOUT_S = 10.0
+_READABLE = b" !#$&'()*+,/:;=?@[]"  # left as they are in metadata
 _MAX_REASON, _MAX_FACT = 1_000, 150  # S3 keeps 2 KB of metadata per object
 
 
@@ -24,8 +21,7 @@ class Quarantine:
     """Where unusable input is kept."""
 
     def __init__(self, bucket: str) -> None:
-        self._bucket = bucket
-        self._client = boto3.client("s3", config=_PATIENCE)
+        self._objects = ObjectClient(bucket, read_timeout_s=_READ_TIMEOUT_S)
 
     def put(
         self,
@@ -43,13 +39,11 @@ class Quarantine:
         Raises ``DependencyUnavailableError``.
         """
         key = f"{source}/{now:%Y-%m-%d}/{sha256(body).hexdigest()}"
-        metadata = {name: quote(value, safe=_READABLE)[:_MAX_FACT] for name, value in (facts or {}).items()}
+        metadata = {name: percent_encoded(value, also=_READABLE)[:_MAX_FACT] for name, value in (facts or {}).items()}
         metadata["arrived-at"] = now.astimezone(UTC).isoformat()
-        metadata["reason"] = quote(reason, safe=_READABLE)[:_MAX_REASON]
+        metadata["reason"] = percent_encoded(reason, also=_READABLE)[:_MAX_REASON]
         try:
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, Metadata=metadata
-            )
-        except (BotoCoreError, ClientError) as error:
+            self._objects.put(key, body, content_type=content_type, metadata=metadata)
+        except AwsError as error:
             raise DependencyUnavailableError("quarantine bucket does not answer") from error
         return key

@@ -2,13 +2,8 @@
 
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from opsloop.adapters.aws_client import KINESIS, AwsError, JsonClient
 from opsloop.errors import DependencyUnavailableError
-
-_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
 class StreamIdentity:
@@ -16,15 +11,15 @@ class StreamIdentity:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._client = boto3.client("kinesis", config=_PATIENCE)
+        self._client = JsonClient(KINESIS)
 
     def created_s(self) -> int:
         """Return the stream's creation time, in whole seconds since the epoch."""
         try:
-            summary = self._client.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]
-        except (BotoCoreError, ClientError) as error:
+            answer = self._client.call("DescribeStreamSummary", {"StreamName": self.name})
+        except AwsError as error:
             raise DependencyUnavailableError(f"stream {self.name}: cannot be described: {error}") from error
-        return int(summary["StreamCreationTimestamp"].timestamp())
+        return int(answer["StreamDescriptionSummary"]["StreamCreationTimestamp"])
 
     def parents(self) -> dict[str, tuple[str, ...]]:
         """Return every shard that the stream lists, open or closed, with the shards it was split or merged from."""
@@ -32,8 +27,8 @@ class StreamIdentity:
         request: dict[str, Any] = {"StreamName": self.name}
         while True:
             try:
-                page = self._client.list_shards(**request)
-            except (BotoCoreError, ClientError) as error:
+                page = self._client.call("ListShards", request)
+            except AwsError as error:
                 raise DependencyUnavailableError(f"stream {self.name}: cannot list shards: {error}") from error
             for shard in page["Shards"]:
                 names = (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))

@@ -1,19 +1,16 @@
 """The log side of the telemetry table: write-once items, one chain per shard, and how far each was folded.
 
-The hot path: a plain client, no table mapper, one write per batch. An item's sort key is where the item before it
+The hot path: our own small client, no table mapper, one write per batch. An item's sort key is where the item before it
 ended, so two writers who both continue the log want the same key, and the condition lets one of them win
 (docs/adr/0001-write-once-log.md).
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from binascii import a2b_base64
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
 from opsloop.errors import ConflictError, DependencyUnavailableError, TooLargeError
 from opsloop.telemetry.claim import Claim
 from opsloop.telemetry.model import LOG_START, BodyStore
@@ -23,7 +20,6 @@ MAX_ITEM_BYTES = 350_000  # of body and fingerprints; DynamoDB's limit is 400 KB
 MAX_GUARDS = 99  # a transaction ends at 100 items
 SHARDS = "shards"
 CLAIM_DAYS = 120  # longer than a quarantined object is kept, after which nobody can replay it again
-_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
 _CLAIMS = "replayed#"
 _NEW = "attribute_not_exists(pk)"
 _MARK = "#to, last_arrival, fingerprints, fingerprints_key"
@@ -38,13 +34,13 @@ class TelemetryLog:
     def __init__(self, table_name: str, store: BodyStore) -> None:
         self._table = table_name
         self._store = store
-        self._client = boto3.client("dynamodb", config=_PATIENCE)
+        self._client = JsonClient(DYNAMODB)
 
     def register(self, log: str) -> None:
         """Enter ``log`` among those to be folded; to be done before its first item. Repeating it changes nothing."""
         item = {"pk": {"S": SHARDS}, "sk": {"S": log}, "folded_to": {"S": LOG_START}}
         try:
-            self._call(self._client.put_item, Item=item, ConditionExpression=_NEW)
+            self._call("PutItem", Item=item, ConditionExpression=_NEW)
         except ConflictError:
             return
 
@@ -111,7 +107,7 @@ class TelemetryLog:
         """Return up to ``limit`` items of ``log`` that follow ``position``, oldest first."""
         found: list[Committed] = []
         for item in self._query(log, *_after(position), Limit=limit):
-            body = item["body"]["B"] if "body" in item else self._store.get(item["body_key"]["S"])
+            body = a2b_base64(item["body"]["B"]) if "body" in item else self._store.get(item["body_key"]["S"])
             arrival = float(item["last_arrival"]["N"])
             cells, shares, exemplars = decode_body(body)
             found.append(Committed(log, item["sk"]["S"], item["to"]["S"], cells, shares, arrival, exemplars))
@@ -127,7 +123,7 @@ class TelemetryLog:
     def advance(self, log: str, expected: str, position: str) -> None:
         """Note that ``log`` is folded up to ``position``; raise ``ConflictError`` unless it was up to ``expected``."""
         self._call(
-            self._client.update_item,
+            "UpdateItem",
             Key={"pk": {"S": SHARDS}, "sk": {"S": log}},
             UpdateExpression="SET folded_to = :position",
             ConditionExpression="folded_to = :expected",
@@ -136,7 +132,7 @@ class TelemetryLog:
 
     def _commit(self, item: dict[str, Any], guards: Sequence[tuple[str, str]]) -> None:
         if not guards:
-            self._call(self._client.put_item, Item=item, ConditionExpression="attribute_not_exists(pk)")
+            self._call("PutItem", Item=item, ConditionExpression="attribute_not_exists(pk)")
             return
         absent = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
         actions: list[dict[str, Any]] = [{"Put": {**absent, "Item": item}}]
@@ -145,7 +141,10 @@ class TelemetryLog:
         self._transact(actions)
 
     def _mark(self, item: dict[str, Any]) -> Mark:
-        raw = item["fingerprints"]["B"] if "fingerprints" in item else self._store.get(item["fingerprints_key"]["S"])
+        if "fingerprints" in item:
+            raw = a2b_base64(item["fingerprints"]["B"])
+        else:
+            raw = self._store.get(item["fingerprints_key"]["S"])
         return Mark(item["to"]["S"], float(item["last_arrival"]["N"]), struct.unpack(f">{len(raw) // 8}Q", raw))
 
     def _query(self, pk: str, condition: str, values: dict[str, Any], **options: Any) -> Iterator[dict[str, Any]]:
@@ -154,7 +153,7 @@ class TelemetryLog:
             options["ExpressionAttributeNames"] = _NAMES
         while True:
             page = self._call(
-                self._client.query,
+                "Query",
                 KeyConditionExpression=condition,
                 ExpressionAttributeValues={":pk": {"S": pk}, **values},
                 ConsistentRead=True,
@@ -167,28 +166,19 @@ class TelemetryLog:
 
     def _transact(self, actions: list[dict[str, Any]]) -> None:
         """Do all of ``actions`` or none."""
-        with _outages():
-            self._client.transact_write_items(TransactItems=actions)
+        self._send("TransactWriteItems", {"TransactItems": actions})
 
-    def _call(self, operation: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
-        with _outages():
-            answer: dict[str, Any] = operation(TableName=self._table, **arguments)
-        return answer
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        return self._send(operation, {"TableName": self._table, **arguments})
 
-
-@contextmanager
-def _outages() -> Iterator[None]:
-    """Tell a failed condition, which means that somebody else was first, from a table that cannot be had now."""
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "ClientError")
-        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
-        if _CONDITION_FAILED.removesuffix("Exception") in reasons or code == _CONDITION_FAILED:
-            raise ConflictError("telemetry table: somebody else was first") from error
-        raise DependencyUnavailableError(f"telemetry table: {code}") from error
-    except BotoCoreError as error:
-        raise DependencyUnavailableError(f"telemetry table: {type(error).__name__}") from error
+    def _send(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Tell a failed condition, which means that somebody else was first, from a table that cannot be had now."""
+        try:
+            return self._client.call(operation, arguments)
+        except AwsError as error:
+            if error.code == _CONDITION_FAILED or _CONDITION_FAILED.removesuffix("Exception") in error.reasons:
+                raise ConflictError("telemetry table: somebody else was first") from error
+            raise DependencyUnavailableError(f"telemetry table: {error.code}") from error
 
 
 def _after(position: str) -> tuple[str, dict[str, Any]]:
