@@ -17,15 +17,19 @@ from opsloop.telemetry.model import LOG_START, BodyStore
 from opsloop.telemetry.segment import Committed, Mark, Segment, decode_body, encode_body
 
 MAX_ITEM_BYTES = 350_000  # of body and fingerprints; DynamoDB's limit is 400 KB for everything
-MAX_GUARDS = 99  # a transaction ends at 100 items
+MAX_GUARDS = 98  # a transaction ends at 100 items
 SHARDS = "shards"
 CLAIM_DAYS = 120  # longer than a quarantined object is kept, after which nobody can replay it again
 _CLAIMS = "replayed#"
 _NEW = "attribute_not_exists(pk)"
 _MARK = "#to, last_arrival, fingerprints, fingerprints_key"
 _NAMES = {"#to": "to"}
-_CONDITION_FAILED = "ConditionalCheckFailedException"
-_LOST = ("ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException")
+_LOST = {
+    "ConditionalCheckFailedException",
+    "ConditionalCheckFailed",
+    "TransactionConflictException",
+    "TransactionConflict",
+}
 
 
 class TelemetryLog:
@@ -52,14 +56,15 @@ class TelemetryLog:
         retention_days: int,
         guards: Sequence[tuple[str, str]] = (),
         may_split: bool = False,
+        claim: Claim | None = None,
     ) -> None:
-        """Commit ``segment``: its contents and the new end of the log, in one write.
+        """Commit ``segment``: its contents and the new end of the log, in one write; with ``claim``, both or neither.
 
         What is too large for an item goes to the store first, and the item names it; with ``may_split`` nothing is
         written then, and ``TooLargeError`` asks for a smaller segment.
 
         Raises ``ConflictError`` if the log does not end at ``segment.start`` any more, or one of ``guards``, each a
-        log and its end, does not end there.
+        log and its end, does not end there, or if the claim is there.
         """
         fingerprints = struct.pack(f">{len(segment.fingerprints)}Q", *segment.fingerprints)
         body = encode_body(segment.cells, segment.shares, segment.exemplars)
@@ -88,7 +93,15 @@ class TelemetryLog:
             if is_large
             else {"fingerprints": {"B": fingerprints}}
         )
-        self._commit(item, guards[:MAX_GUARDS])
+        self._commit(item, guards[:MAX_GUARDS], claim)
+
+    def claims(self, group: str) -> dict[str, Claim]:
+        """Return, by name, the claims of the quarantined objects whose keys begin with ``<group>/``."""
+        found = {}
+        for item in self._query(f"{_CLAIMS}{group}", "pk = :pk", {}):
+            name, position, by = (item[field]["S"] for field in ("sk", "position", "by"))
+            found[name] = Claim(group, name, position, float(item["at"]["N"]), int(item["items"]["N"]), by)
+        return found
 
     def tail(self, log: str, since_s: float) -> list[Mark]:
         """Return the end of ``log``, oldest first: its last item, and those before it back to arrival ``since_s``."""
@@ -130,12 +143,14 @@ class TelemetryLog:
             ExpressionAttributeValues={":position": {"S": position}, ":expected": {"S": expected}},
         )
 
-    def _commit(self, item: dict[str, Any], guards: Sequence[tuple[str, str]]) -> None:
-        if not guards:
-            self._call("PutItem", Item=item, ConditionExpression="attribute_not_exists(pk)")
+    def _commit(self, item: dict[str, Any], guards: Sequence[tuple[str, str]], claim: Claim | None) -> None:
+        if not guards and claim is None:
+            self._call("PutItem", Item=item, ConditionExpression=_NEW)
             return
-        absent = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
+        absent = {"TableName": self._table, "ConditionExpression": _NEW}
         actions: list[dict[str, Any]] = [{"Put": {**absent, "Item": item}}]
+        if claim is not None:
+            actions.append({"Put": {**absent, "Item": _claimed(claim)}})
         for log, end in guards:
             actions.append({"ConditionCheck": {**absent, "Key": {"pk": {"S": log}, "sk": {"S": end}}}})
         self._transact(actions)
@@ -176,10 +191,22 @@ class TelemetryLog:
         try:
             return self._client.call(operation, arguments)
         except AwsError as error:
-            if error.code == _CONDITION_FAILED or _CONDITION_FAILED.removesuffix("Exception") in error.reasons:
+            if _LOST & {error.code, *error.reasons}:
                 raise ConflictError("telemetry table: somebody else was first") from error
             raise DependencyUnavailableError(f"telemetry table: {error.code}") from error
 
 
 def _after(position: str) -> tuple[str, dict[str, Any]]:
     return "pk = :pk AND sk >= :position", {":position": {"S": position}}
+
+
+def _claimed(claim: Claim) -> dict[str, Any]:
+    return {
+        "pk": {"S": f"{_CLAIMS}{claim.group}"},
+        "sk": {"S": claim.name},
+        "position": {"S": claim.position},
+        "at": {"N": repr(claim.at_s)},
+        "items": {"N": str(claim.items)},
+        "by": {"S": claim.by},
+        "expires_at": {"N": str(int(claim.at_s) + CLAIM_DAYS * 86_400)},
+    }

@@ -1,4 +1,4 @@
-"""A replayed object's mark that it counted: written with its segment, in one transaction (docs/adr/0012-replays.md)."""
+"""A replayed object's mark that it counted: written with its segment, in one transaction (docs/adr/0014-replays.md)."""
 
 from dataclasses import dataclass
 
