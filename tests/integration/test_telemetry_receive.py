@@ -9,6 +9,7 @@ import zlib
 from urllib.parse import unquote
 
 import pytest
+from backports import zstd
 from botocore.exceptions import ClientError
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -139,10 +140,17 @@ def test_an_empty_request_succeeds_and_makes_no_record(send, aws):
     assert aws.records() == []
 
 
-@pytest.mark.parametrize("encoding", ["zstd", "br"])
-def test_an_encoding_not_spoken_here_is_415_with_the_list(send, aws, encoding):
+@pytest.mark.parametrize("encoding", ["br", "snappy", "gzip, zstd"])
+def test_an_encoding_not_spoken_here_and_a_list_of_several_are_415_with_those_that_are(send, aws, encoding):
     answer = send(traces(), {**PROTOBUF, "content-encoding": encoding})
-    assert (answer["statusCode"], answer["headers"]["accept-encoding"]) == (415, "gzip, deflate, identity")
+    assert (answer["statusCode"], answer["headers"]["accept-encoding"]) == (415, "gzip, deflate, zstd, identity")
+    assert aws.records() == []
+
+
+def test_a_zstd_body_is_read(send, aws):
+    assert send(zstd.compress(traces(40)), {**PROTOBUF, "content-encoding": "zstd"})["statusCode"] == 200
+    [record] = aws.records()
+    assert read_payload(record["Data"], "", max_bytes=10**7).protobuf == traces(40)
 
 
 def test_a_content_type_not_spoken_here_is_415_as_json(send):

@@ -3,7 +3,9 @@
 Why the function asks, and not the gateway: docs/adr/0003-access-capability.md.
 """
 
-from collections.abc import Callable
+import base64
+import binascii
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from opsloop.access.authorize import authenticate, parse_authorization
@@ -39,3 +41,27 @@ class Authenticator:
             kept.clear()
         kept[key_id] = (key, now + ttl)
         return key
+
+
+def bearer(headers: Mapping[str, str]) -> str:
+    """Return the ``Authorization`` header."""
+    return headers.get("authorization", "")
+
+
+def firehose_key(headers: Mapping[str, str]) -> str:
+    """Return Firehose's access key as an ``Authorization`` header: it can send no other."""
+    key = headers.get("x-amz-firehose-access-key", "")
+    return f"Bearer {key}" if key else ""
+
+
+def bearer_or_password(headers: Mapping[str, str]) -> str:
+    """Return the ``Authorization`` header; of HTTP basic authentication the password, whoever the user is."""
+    header = headers.get("authorization", "")
+    scheme, _, encoded = header.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return header
+    try:
+        _, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return header
+    return f"Bearer {password}"

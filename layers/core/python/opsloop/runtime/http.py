@@ -14,7 +14,7 @@ Powertools' resolver is not used: its import takes 100 ms of every cold start, a
 
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,12 +24,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from opsloop.access.authorize import authorize
 from opsloop.access.model import Scope
 from opsloop.errors import InvalidInputError, NotFoundError, OpsloopError, PermanentError
-from opsloop.runtime.authentication import Authenticator
+from opsloop.runtime.authentication import Authenticator, bearer
 from opsloop.runtime.request import Request, read_body, read_query, read_request
 from opsloop.runtime.response import Response, error_headers, problem
 
 Handle = Callable[[Request], Response]
 RenderError = Callable[[OpsloopError, Request], Response]
+Credentials = Callable[[Mapping[str, str]], str]
 MAX_BODY_BYTES = 262_144  # of requests to the API; telemetry sets its own
 
 
@@ -52,6 +53,7 @@ class _Route:
     scope: Scope | None
     query: Collection[str] | None
     handle: Handle
+    credentials: Credentials
 
 
 @dataclass
@@ -86,19 +88,26 @@ class Api:
         )
 
     def route(
-        self, method: str, pattern: str, *, scope: Scope | None, query: Collection[str] | None = None
+        self,
+        method: str,
+        pattern: str,
+        *,
+        scope: Scope | None,
+        query: Collection[str] | None = None,
+        credentials: Credentials = bearer,
     ) -> Callable[[Handle], Handle]:
         """Answer ``method`` on ``pattern`` (``/v1/keys/{key_id}``) with the decorated function.
 
         ``scope`` None opens the route to everybody. ``query`` names the parameters that it knows: any other is
         answered 400, so that a misspelt filter is not silently no filter; None: the query is not read at all.
+        ``credentials`` returns what stands for the ``Authorization`` header where a protocol carries the key elsewhere.
         """
         matcher = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern)))
 
         def register(handle: Handle) -> Handle:
             if scope is not None and self._authenticator is None:
                 raise ValueError(f"{method} {pattern} needs a key, and there is nobody to check it")
-            self._routes.append(_Route(method, pattern, matcher, scope, query, handle))
+            self._routes.append(_Route(method, pattern, matcher, scope, query, handle, credentials))
             return handle
 
         return register
@@ -138,7 +147,7 @@ class Api:
 
     def _run(self, route: _Route, request: Request, event: dict[str, Any], outcome: _Outcome) -> Response:
         if route.scope is not None and self._authenticator is not None:
-            key = self._authenticator.authenticate(request.headers.get("authorization", ""), request.now)
+            key = self._authenticator.authenticate(route.credentials(request.headers), request.now)
             outcome.key_id = key.key_id
             authorize(key, route.scope)
             request = replace(request, key=key)

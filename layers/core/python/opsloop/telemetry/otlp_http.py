@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from opsloop.errors import InvalidInputError, OpsloopError, TooLargeError, UnsupportedMediaError
 from opsloop.telemetry.fault import MalformedError
-from opsloop.telemetry.inflate import GZIP, RAW_DEFLATE, ZLIB, inflate
+from opsloop.telemetry.inflate import GZIP, RAW_DEFLATE, ZLIB, ZSTD, inflate
 from opsloop.telemetry.otlp_json import encode, parse, varint
 from opsloop.telemetry.otlp_schema import Signal
 from opsloop.telemetry.payload import detect_signal
 from opsloop.telemetry.wire import WireError, validate
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-COMPRESSED = ("gzip", "x-gzip", "deflate")
-ENCODINGS = ("gzip", "deflate", "identity")
+COMPRESSED = ("gzip", "x-gzip", "deflate", "zstd")
+ENCODINGS = ("gzip", "deflate", "zstd", "identity")
 JSON_SHARE = 4  # JSON may inflate to this part of the limit only: as Python objects it takes up to 20 times its size
 _REJECTED: dict[Signal, str] = {
     "traces": "rejectedSpans",
@@ -72,13 +72,9 @@ def decode_body(
 
     Raises ``UnsupportedMediaError``, ``TooLargeError`` or ``InvalidInputError``, saying what would be right.
     """
-    media, encoding = media_type(content_type), content_encoding.strip().lower()
+    media = media_type(content_type)
     most = max_bytes // JSON_SHARE if media == JSON else max_bytes
-    if body and is_text and encoding in COMPRESSED:
-        encoding = _encoding_of_text(body, encoding)
-    plain = _inflated(body, encoding, most) if body else body
-    if len(plain) > most:
-        raise TooLargeError(f"body is {len(plain)} bytes, more than {most}")
+    plain = inflate_text(body, content_encoding, max_bytes=most, is_text=is_text)
     if media == JSON:
         return encode(parse(plain), signal)
     try:
@@ -86,6 +82,20 @@ def decode_body(
     except WireError:
         _check_signal(plain, signal)
         raise
+    return plain
+
+
+def inflate_text(body: bytes, content_encoding: str, *, max_bytes: int, is_text: bool) -> bytes:
+    """Return a body without its content encoding, of which it may have one.
+
+    Raises ``UnsupportedEncodingError``, ``TooLargeError`` or ``InvalidInputError``.
+    """
+    encoding = content_encoding.strip().lower()
+    if body and is_text and encoding in COMPRESSED:
+        encoding = _encoding_of_text(body, encoding)
+    plain = _inflated(body, encoding, max_bytes) if body else body
+    if len(plain) > max_bytes:
+        raise TooLargeError(f"body is {len(plain)} bytes, more than {max_bytes}")
     return plain
 
 
@@ -151,6 +161,10 @@ def _inflated(body: bytes, encoding: str, max_bytes: int) -> bytes:
                 return inflate(body, ZLIB, max_bytes=max_bytes)
             except InvalidInputError:
                 return inflate(body, RAW_DEFLATE, max_bytes=max_bytes)
+        case "zstd":
+            return inflate(body, ZSTD, max_bytes=max_bytes)
+    if "," in encoding:
+        raise UnsupportedEncodingError(f"content encodings {encoding!r}: send one of {', '.join(ENCODINGS)}")
     raise UnsupportedEncodingError(f"content encoding {encoding!r}: send {', '.join(ENCODINGS)}")
 
 

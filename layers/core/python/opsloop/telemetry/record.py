@@ -6,13 +6,15 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from opsloop.telemetry.otlp_schema import Signal
+from opsloop.telemetry.otlp_json import varint
+from opsloop.telemetry.otlp_schema import LEN, Signal
 from opsloop.telemetry.payload import fingerprint, partition_key
 from opsloop.telemetry.split import Part, divide
 
 _WORTH_TRYING = 1_024  # bytes; below, gzip saves nothing that Kinesis counts
 _WORTH_IT = 0.9  # of the plain size, at most
 _EMPTY_RESOURCE = b"\x0a\x00"
+_ORIGIN = 1_000  # a field that no OTLP request has, so that whoever reads one skips it
 _FAST = 1  # level; deterministic together with a fixed time in the header
 
 
@@ -38,18 +40,18 @@ class Shipment:
         return self.reasons.total()
 
 
-def ship(request: bytes, signal: Signal, max_record_bytes: int) -> Shipment:
+def ship(request: bytes, signal: Signal, max_record_bytes: int, *, origin: bytes = b"") -> Shipment:
     """Return the records of a valid request of ``signal``: the same for the same request, in its order.
 
     Parts of at most ``max_record_bytes`` before compression. What cannot be cut and stays larger even compressed is
-    refused.
+    refused. ``origin`` marks the parts: see ``mark_origin``.
     """
     division = divide(request, signal, max_record_bytes)
     shipment = Shipment(refused=list(division.refused), reasons=Counter(division.reasons))
     too_large: list[Part] = []
     marks: set[int] = set()
     for part in division.parts:
-        request, mark = _distinct(part.protobuf, marks)
+        request, mark = _distinct(mark_origin(part.protobuf, origin) if origin else part.protobuf, marks)
         data = _compressed(request)
         if len(data) > max_record_bytes:
             too_large.append(part)
@@ -59,6 +61,15 @@ def ship(request: bytes, signal: Signal, max_record_bytes: int) -> Shipment:
         shipment.items += part.items
     _refuse(shipment, too_large, max_record_bytes)
     return shipment
+
+
+def mark_origin(request: bytes, origin: bytes) -> bytes:
+    """Return ``request`` with a last field that names where it came from, which decoders skip.
+
+    Where deliveries have names of their own, these decide what is a re-send: equal contents of two deliveries are two
+    things that happened, and one delivery that comes again has the same fingerprint.
+    """
+    return request + varint(_ORIGIN << 3 | LEN) + varint(len(origin)) + origin
 
 
 def _distinct(request: bytes, marks: Set[int]) -> tuple[bytes, int]:

@@ -1,0 +1,83 @@
+"""Who sends: one item of the telemetry table per sender, with its counts."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from opsloop.errors import DependencyUnavailableError
+from opsloop.telemetry.sender import Seen, Sender
+
+PARTITION = "senders"
+FORGOTTEN_AFTER_S = 35 * 86_400
+_PATIENCE = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})  # a second try counts twice
+_TEXTS = ("user_agent", "signal", "form", "encoding", "key_id")
+_ADD = (
+    "ADD requests :requests "
+    "SET first_seen = if_not_exists(first_seen, :first), last_seen = :last, expires_at = :expires"
+)
+
+
+class SenderTable:
+    """The senders of one deployment."""
+
+    def __init__(self, table_name: str) -> None:
+        self._table = table_name
+        self._client: Any = boto3.client("dynamodb", config=_PATIENCE)
+
+    def add(self, seen: Seen) -> None:
+        """Add to a sender's counts; raise ``DependencyUnavailableError``."""
+        sender = {name: getattr(seen.sender, name) for name in _TEXTS}
+        values = {
+            ":requests": {"N": str(seen.requests)},
+            ":first": {"N": repr(seen.first_s)},
+            ":last": {"N": repr(seen.last_s)},
+            ":expires": {"N": str(int(seen.last_s) + FORGOTTEN_AFTER_S)},
+        }
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": PARTITION}, "sk": {"S": _name(sender)}},
+                UpdateExpression=_ADD + "".join(f", #{name} = :{name}" for name in _TEXTS),
+                ExpressionAttributeNames={f"#{name}": name for name in _TEXTS},
+                ExpressionAttributeValues=values | {f":{name}": {"S": text} for name, text in sender.items()},
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise DependencyUnavailableError(f"telemetry table: sender cannot be counted: {error}") from error
+
+    def list(self, now_s: float) -> list[Seen]:
+        """Return every sender that is not forgotten, in order; raise ``DependencyUnavailableError``."""
+        try:
+            found = [_seen(item) for item in self._items() if float(item["expires_at"]["N"]) > now_s]
+        except (BotoCoreError, ClientError) as error:
+            raise DependencyUnavailableError(f"telemetry table: senders cannot be read: {error}") from error
+        return sorted(found, key=lambda seen: seen.sender)
+
+    def _items(self) -> Iterator[dict[str, Any]]:
+        start: dict[str, Any] = {}
+        while True:
+            page = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": PARTITION}},
+                **start,
+            )
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _name(sender: dict[str, str]) -> str:
+    digest = sha256(json.dumps(sender, sort_keys=True).encode()).hexdigest()
+    return f"{sender['signal']}#{digest[:32]}"
+
+
+def _seen(item: dict[str, Any]) -> Seen:
+    sender = Sender(**{name: item[name]["S"] for name in _TEXTS})
+    requests, first, last = (item[name]["N"] for name in ("requests", "first_seen", "last_seen"))
+    return Seen(sender, int(requests), float(first), float(last))
