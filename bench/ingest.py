@@ -1,98 +1,100 @@
-"""Ingest against the obvious implementation, in one process: ``python -m bench.ingest``.
+"""Ingest against the obvious implementation, in one process: ``python -m bench.ingest [--events DIR] [--json FILE]``.
 
-Measured from the bytes of a Kinesis event to the finished body of a segment, as CPU time, the two in turn. The ratio is
-what carries over to another machine; the rates are this machine's. The results of both are compared first.
+Measured from the bytes of a Kinesis event to the finished body of a segment, as CPU time of one core, the two by turns.
+The ratio is what carries over to another machine; the rates are this machine's, whose speed in a plain Python loop
+stands beside them. Both must have found the same before anything is timed. ``--events``: each file of a directory is a
+case, an event as Lambda delivers it. At the end a fresh process tells its peak memory over one event.
 """
 
-import base64
+import argparse
 import json
-import random
+import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+import numpy as np
 
-from bench import obvious
+from bench.events import CASES, make_event
 from opsloop.catalog import Catalog, Service
-from opsloop.histogram import SCALE
 from opsloop.telemetry.ingest import plan
-from opsloop.telemetry.segment import Segment, StreamRecord, encode_body
+from opsloop.telemetry.segment import Segment, StreamRecord, decode_body, encode_body
 from opsloop.telemetry.shard_log import ShardLog, padded
 
-RECORDS, SPANS_PER_RECORD, ROUNDS = 480, 20, 7
-START_NS = 1_763_712_000 * 1_000_000_000
-CATALOG = Catalog({}, Service("", 4, "", "", "", (), 2_000, 0.05, is_declared=False))
+try:
+    from pybase64 import b64decode
+except ImportError:  # the layer has it
+    from base64 import b64decode
+
+ROUNDS = 7
+MAX_INFLATED_BYTES = 64 << 20
+DIMENSIONS = ("http.request.method", "http.route")
+CATALOG = Catalog({}, Service("", 4, "", "", "", DIMENSIONS, 2_000, 0.05, is_declared=False))
 
 
-def make_event(*, seed: int) -> str:
-    """Return the text of a Kinesis event: spans of five services with eight attributes each, over two minutes."""
-    chance = random.Random(seed)
-    records = []
-    for number in range(RECORDS):
-        request = ExportTraceServiceRequest()
-        spans = request.resource_spans.add()
-        spans.resource.attributes.add(key="service.name").value.string_value = f"service-{chance.randrange(5)}"
-        for _ in range(SPANS_PER_RECORD):
-            _add_span(spans.scope_spans.add() if not spans.scope_spans else spans.scope_spans[0], chance)
-        data = base64.b64encode(request.SerializeToString()).decode()
-        kinesis = {
-            "partitionKey": f"key-{number}",
-            "sequenceNumber": str(number + 1),
-            "data": data,
-            "approximateArrivalTimestamp": START_NS / 1e9 + 120,
-        }
-        records.append({"kinesis": kinesis, "eventSourceARN": "arn:aws:kinesis:us-east-1:123456789012:stream/bench"})
-    return json.dumps({"Records": records})
+@dataclass(frozen=True)
+class Row:
+    """One case: events are spans, log records or data points."""
+
+    case: str
+    events_per_s: float
+    obvious_events_per_s: float
+    ratio: float
 
 
-def _add_span(scope: object, chance: random.Random) -> None:
-    route = chance.randrange(6)
-    start = START_NS + chance.randrange(120_000_000_000)
-    span = scope.spans.add(  # type: ignore[attr-defined]
-        trace_id=chance.randbytes(16),
-        span_id=chance.randbytes(8),
-        parent_span_id=chance.randbytes(8),
-        name=f"GET /route-{route}/{{id}}",
-        kind=chance.choice([2, 2, 3, 1]),
-        start_time_unix_nano=start,
-        end_time_unix_nano=start + int(chance.lognormvariate(17, 1)) + 1,
-    )
-    for key in ("http.request.method", "url.path", "server.address", "user_agent.original", "net.peer.name", "tenant"):
-        span.attributes.add(key=key).value.string_value = f"{key}-{chance.randrange(50)}"
-    span.attributes.add(key="http.response.status_code").value.int_value = chance.choice([200, 200, 200, 404, 503])
-    span.attributes.add(key="http.route").value.string_value = f"/route-{route}/{{id}}"
-
-
-def ingest(event_text: str) -> tuple[Segment, bytes]:
+def ingest(event: bytes) -> tuple[Segment, bytes]:
     """Return the segment of a Kinesis event, and its body as it is stored."""
     records = [
         StreamRecord(
             padded(record["kinesis"]["sequenceNumber"]),
             record["kinesis"]["partitionKey"],
-            base64.b64decode(record["kinesis"]["data"]),
-            record["kinesis"]["approximateArrivalTimestamp"],
+            b64decode(record["kinesis"]["data"], validate=True),
+            float(record["kinesis"]["approximateArrivalTimestamp"]),
         )
-        for record in json.loads(event_text)["Records"]
+        for record in json.loads(event)["Records"]
     ]
-    segment = plan(records, ShardLog("bench", 900), CATALOG, max_bytes=64 << 20)
+    segment = plan(records, ShardLog("bench", 900), CATALOG, max_bytes=MAX_INFLATED_BYTES)
     if segment is None:
         raise AssertionError("a fresh log took in nothing")
-    return segment, encode_body(segment.cells, segment.shares)
+    return segment, encode_body(segment.cells, segment.shares, segment.exemplars)
 
 
-def check_equal(segment: Segment, cells: dict[obvious.Key, obvious.Cell]) -> None:
-    """Raise ``AssertionError`` unless the segment says what the obvious implementation says."""
-    aggregate = segment.cells
-    assert len(aggregate) == len(cells), (len(aggregate), len(cells))
-    for i in range(len(aggregate)):
-        series = aggregate.series[aggregate.series_index[i]]
-        cell = cells[(series.service, series.operation, series.kind, int(aggregate.minute[i]))]
-        ours = (aggregate.count[i], aggregate.errors[i], aggregate.total[i], aggregate.minimum[i], aggregate.maximum[i])
-        assert ours == (cell.count, cell.errors, cell.total, cell.minimum, cell.maximum), series
-        at = slice(aggregate.bucket_start[i], aggregate.bucket_start[i + 1])
-        buckets = dict(zip(aggregate.bucket_key[at].tolist(), aggregate.bucket_count[at].tolist(), strict=True))
-        assert buckets == dict(cell.buckets), (SCALE, series)
+def check_equal(case: str, event: bytes) -> int:
+    """Return how many items the event holds; raise unless both find the same in it: exactly, sums to rounding."""
+    from bench import obvious
+
+    found, body = obvious.ingest(event, CATALOG)
+    segment, our_body = ingest(event)
+    ours = (segment.items, segment.duplicates, segment.clamped, segment.dropped, len(segment.unreadable))
+    theirs = (found.items, found.duplicates, found.clamped, found.dropped, 0)
+    if ours != theirs:
+        raise AssertionError(f"{case}: items, duplicates, clamped, dropped, unreadable: {ours}, obvious {theirs}")
+    if our_body != body:  # sums of fractions depend on their order
+        (cells, *rest), (their_cells, *their_rest) = decode_body(our_body), decode_body(body)
+        same = rest == their_rest and cells.series == their_cells.series and len(cells) == len(their_cells)
+        for column in fields(cells)[1:]:
+            one, other = getattr(cells, column.name), getattr(their_cells, column.name)
+            tolerance = 1e-12 if column.name == "total" else 0.0
+            same = same and one.shape == other.shape and np.allclose(one, other, tolerance, 0.0, equal_nan=True)
+        if not same:
+            raise AssertionError(f"{case}: the bodies of the segments differ")
+    return segment.items
+
+
+def measure(case: str, event: bytes) -> Row:
+    """Return the rates of one case, and the median of the ratios of rounds next to each other."""
+    from bench import obvious
+
+    items = check_equal(case, event)
+    pairs = [(cpu_s(lambda: ingest(event)), cpu_s(lambda: obvious.ingest(event, CATALOG))) for _ in range(ROUNDS)]
+    ours, plain = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(slow / fast for fast, slow in pairs)
+    return Row(case, round(items / ours), round(items / plain), round(ratio, 2))
 
 
 def cpu_s(work: Callable[[], object]) -> float:
@@ -102,16 +104,63 @@ def cpu_s(work: Callable[[], object]) -> float:
     return time.process_time() - before
 
 
-def main() -> None:
+def loop_per_s() -> float:
+    """Return how many steps of a plain Python loop this machine does per second."""
+
+    def loop() -> None:
+        total = 0
+        for number in range(1_000_000):
+            total += number & 7
+
+    return 1_000_000 / statistics.median(cpu_s(loop) for _ in range(5))
+
+
+def peak_mb(event: bytes) -> float:
+    """Return the peak memory of a fresh process that takes in ``event`` twice."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(event)
+        file.flush()
+        command = [sys.executable, "-m", "bench.ingest", "--peak-of", file.name]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+
+
+def _print_peak(path: Path) -> None:
+    event = path.read_bytes()
+    for _ in range(2):
+        ingest(event)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _events(directory: Path | None) -> Iterator[tuple[str, bytes]]:
+    if directory is None:
+        yield from ((case.name, make_event(case)) for case in CASES)
+    else:
+        yield from ((path.stem, path.read_bytes()) for path in sorted(directory.glob("*.json")))
+
+
+def main(arguments: list[str] | None = None) -> None:
     """Compare results, then time both and print rates and their ratio."""
-    event_text = make_event(seed=1)
-    check_equal(ingest(event_text)[0], obvious.ingest(event_text))
-    pairs = [(cpu_s(lambda: ingest(event_text)), cpu_s(lambda: obvious.ingest(event_text))) for _ in range(ROUNDS)]
-    spans = RECORDS * SPANS_PER_RECORD
-    ours, plain = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(slow / fast for fast, slow in pairs)
-    print(f"{len(event_text) / 1e6:.1f} MB event, {spans:,} spans, results equal, median of {ROUNDS} rounds")
-    print(f"ours {spans / ours:,.0f} spans/s; obvious {spans / plain:,.0f} spans/s; ratio {ratio:.1f}")
+    parser = argparse.ArgumentParser(prog="python -m bench.ingest", description=main.__doc__)
+    parser.add_argument("--events", type=Path, metavar="DIR", help="directory of event files instead of our own")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON, too")
+    parser.add_argument("--peak-of", type=Path, metavar="FILE", help="print only the peak memory in MB over one event")
+    options = parser.parse_args(arguments)
+    if options.peak_of:
+        _print_peak(options.peak_of)
+        return
+    loop = loop_per_s()
+    print(f"machine: {loop:,.0f} steps/s of a plain Python loop; medians of {ROUNDS} rounds\n")
+    print("| case | MB | items/s | obvious items/s | ratio | peak MB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    rows = []
+    for name, event in _events(options.events):
+        row = measure(name, event)
+        rows.append(row)
+        rates = f"{row.events_per_s:,.0f} | {row.obvious_events_per_s:,.0f} | {row.ratio:.1f}"
+        print(f"| {name} | {len(event) / 1e6:.1f} | {rates} | {peak_mb(event):.0f} |", flush=True)
+    if options.json:
+        document = {"rows": [asdict(row) for row in rows], "machine": {"loop_per_s": round(loop)}}
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsloop.telemetry import columns
-from opsloop.telemetry.columns import LEN, VARINT, Buffer, combine, signed, zigzag
+from opsloop.telemetry.columns import LEN, VARINT, Buffer, signed, zigzag
+from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.wire import WireError, read_varint, scan
 
 
@@ -120,7 +121,7 @@ def test_wanted_fields_are_returned_and_the_others_still_checked():
     message = b"\x08\x01\x12\x01a\x18\x05"
     buffer = Buffer(message * 20 + b"\x08\x01\x12\x7fa")
     begins = np.arange(21) * len(message)
-    fields, is_bad = buffer.scan(begins, np.append(begins[1:], len(buffer.data)), (1, 3))
+    fields, is_bad = buffer.scan(begins, np.append(begins[1:], buffer.size), (1, 3))
     assert set(fields.number.tolist()) == {1, 3}
     assert is_bad.tolist() == [False] * 20 + [True]
 

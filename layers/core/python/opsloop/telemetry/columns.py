@@ -11,11 +11,14 @@ does not parse is reported, with the fields before its fault, and disturbs no ot
 Format: https://protobuf.dev/programming-guides/encoding/
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from opsloop.telemetry.grouping import representatives
 
 Ints = NDArray[np.int64]
 Bits = NDArray[np.uint64]
@@ -25,37 +28,87 @@ MAX_FIELDS = 1 << 22
 """More fields than this in one scan are a bomb: 8 MB of honest telemetry has a tenth of it."""
 
 _FEW = 12  # below this many cursors a step of numpy costs more than walking
-_PADDING = 40  # a look-up may begin up to two varints past the end, and reads 16 bytes
+_PADDING = 160  # a look-up may begin up to two varints past the end, and reads 128 bytes
 _WORD_ENDS = np.uint64(0x8080808080808080)
 _MAX_LENGTH = np.uint64(1 << 40)
+_LONG = 1 << 42  # more than a buffer holds
+
+
+def _sizes() -> Ints:
+    """Return the size of a field by its first two bytes, low byte first; ``_LONG`` where these do not tell it.
+
+    They do where the field's number is below 16, and its length or varint below 128.
+    """
+    sizes = np.full((256, 256), _LONG, dtype=np.int64)  # by second byte, then first
+    second = np.arange(128)
+    for number in range(1, 16):
+        sizes[:128, number << 3 | VARINT] = 2
+        sizes[:128, number << 3 | LEN] = 2 + second
+        sizes[:, number << 3 | I64] = 9
+        sizes[:, number << 3 | I32] = 5
+    return sizes.ravel()
+
+
+_SIZES = _sizes()
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Fields of many messages. ``owner``: which message. ``value``: of varints and fixed-width fields, as raw bits.
+    """Fields of many messages. ``owner``: which message. ``tag``: the number, and in three bits the wire type.
 
-    ``begin`` to ``end`` is the content of a length-delimited field. Fields of one owner are in their order.
+    A field ends at ``end``, and its content begins two bytes after ``at`` if it is length-delimited, else one byte.
+    Fields of one owner are in their order.
     """
 
+    buffer: "Buffer"
     owner: Ints
-    number: Ints
-    wire: Ints
-    value: Bits
-    begin: Ints
+    tag: NDArray[np.int32]
+    at: Ints
     end: Ints
 
     def __len__(self) -> int:
         return len(self.owner)
 
+    @property
+    def number(self) -> Ints:
+        """The field number of each."""
+        return (self.tag.astype(np.int64) & 0xFFFFFFFF) >> 3
+
+    @property
+    def wire(self) -> Ints:
+        """The wire type of each."""
+        return self.tag.astype(np.int64) & 7
+
+    @cached_property
+    def begin(self) -> Ints:
+        """Where the content of each begins."""
+        if not len(self):
+            return self.at
+        is_len = (self.tag & 7) == LEN
+        return self.at + 2 if is_len.all() else self.at + 1 + is_len
+
+    @property
+    def value(self) -> Bits:
+        """The values of varints and fixed-width fields, as raw bits; 0 for all else."""
+        value = np.zeros(len(self), dtype=np.uint64)
+        wires = self.tag & 7
+        for wire, read in ((VARINT, self.buffer.varints), (I64, self.buffer.words), (I32, self.buffer.words)):
+            is_so = wires == wire
+            if is_so.all():
+                value = read(self.at + 1)
+            elif is_so.any():
+                value[is_so] = read(self.at[is_so] + 1)
+            if wire == I32:
+                value[is_so] &= np.uint64(0xFFFFFFFF)
+        return value
+
     def of(self, number: int, wire: int) -> "Fields":
         """Return the fields of that number and wire type; with another wire type a number means nothing."""
-        return self.take(np.flatnonzero((self.number == number) & (self.wire == wire)))
+        return self.take(np.flatnonzero(self.tag == (number << 3 | wire)))
 
     def take(self, rows: Ints) -> "Fields":
         """Return the fields at ``rows``."""
-        return Fields(
-            self.owner[rows], self.number[rows], self.wire[rows], self.value[rows], self.begin[rows], self.end[rows]
-        )
+        return Fields(self.buffer, self.owner.take(rows), self.tag.take(rows), self.at.take(rows), self.end.take(rows))
 
     def values(self, number: int, wire: int, owners: int) -> Bits:
         """Return the raw value of one field for each of ``owners`` messages: the last one given, 0 without any."""
@@ -73,12 +126,32 @@ class Fields:
 
 
 class Buffer:
-    """Bytes that hold protobuf messages."""
+    """Bytes that hold protobuf messages: ``size`` of them, and zeros after these so that no look-up ends outside."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        padded = data + bytes(_PADDING)
-        self._words: Bits = np.ndarray((len(data) + _PADDING - 8,), dtype="<u8", buffer=padded, strides=(1,))
+    def __init__(self, *parts: bytes) -> None:
+        self.data = b"".join((*parts, bytes(_PADDING)))
+        self.size = len(self.data) - _PADDING
+        self.bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
+        self._after = self.bytes[1:]
+
+    def texts(self, size: int) -> NDArray[np.bytes_]:
+        """Return the ``size`` bytes from every position on: a look-up costs the same for 2 and for 64 of them."""
+        return np.ndarray((len(self.data) - size + 1,), dtype=f"S{size}", buffer=self.data, strides=(1,))
+
+    def words(self, at: Ints, number: int = 1) -> Bits:
+        """Return the 64-bit words at each position; with ``number`` above 1, so many from there on, one row each."""
+        blocks: NDArray[np.void] = np.ndarray(
+            (len(self.data) - 8 * number + 1,), dtype=f"V{8 * number}", buffer=self.data, strides=(1,)
+        )
+        words = blocks[at].view("<u8")
+        return words if number == 1 else words.reshape(-1, number)
+
+    def varints(self, at: Ints) -> Bits:
+        """Return the varint at each position, which is known to be a whole one."""
+        first = self.bytes.take(at)
+        if len(first) and first.max() > 0x7F:
+            return self._varint(at)[0]
+        return first.astype(np.uint64)
 
     def scan(self, begin: Ints, end: Ints, wanted: Iterable[int] | None = None) -> tuple[Fields, NDArray[np.bool_]]:
         """Return the fields of many messages, and which of these are malformed.
@@ -88,7 +161,7 @@ class Buffer:
         begin, end : ndarray of shape (n_messages,)
             Where each message lies; within the buffer.
         wanted : iterable of int, optional
-            Field numbers below 64 to return; all of them unless given. The others are still checked.
+            Field numbers to return; all of them unless given. The others are still checked.
 
         Returns
         -------
@@ -98,50 +171,71 @@ class Buffer:
             Messages that break off, name the field number 0, hold groups, or exceed ``MAX_FIELDS`` together.
         """
         is_bad = np.zeros(len(begin), dtype=bool)
-        is_wanted = None if wanted is None else _table(wanted)
-        steps: list[Fields] = []
+        steps = _Steps(self)
         owner = np.flatnonzero(begin < end)
-        cursor, limit = begin[owner], end[owner]
-        seen = 0
-        while len(owner) >= _FEW and seen <= MAX_FIELDS:
-            fields, is_whole = self._step(owner, cursor, limit)
-            seen += len(owner)
-            if not is_whole.all():
-                is_bad[owner[~is_whole]] = True
-                fields, owner, limit = fields.take(np.flatnonzero(is_whole)), owner[is_whole], limit[is_whole]
-            cursor = fields.end
-            steps.append(_only(fields, is_wanted))
-            more = np.flatnonzero(cursor < limit)
-            if len(more) < len(owner):
-                owner, cursor, limit = owner[more], cursor[more], limit[more]
-        for one, at, stop in zip(owner.tolist(), cursor.tolist(), limit.tolist(), strict=True):
-            fields, is_whole_message = self._walk(one, at, stop, max(MAX_FIELDS - seen, 0))
-            seen += len(fields)
-            is_bad[one] = not is_whole_message
-            steps.append(_only(fields, is_wanted))
-        return _joined(steps), is_bad
+        cursor, limit = begin.take(owner), end.take(owner)
+        while len(owner) >= _FEW and steps.seen <= MAX_FIELDS:
+            low = self.bytes.take(cursor)
+            code = self._after.take(cursor).astype(np.uint16)
+            code <<= 8
+            code |= low
+            after = cursor + _SIZES.take(code)
+            room = limit - after
+            if room.min() > 0:
+                steps.add(owner, low, cursor, after)
+                cursor = after
+                continue
+            rows = np.flatnonzero(room < 0)
+            tag, at = low.astype(np.int32), cursor
+            if len(rows):  # a field that two bytes do not describe, or that reaches too far
+                at = cursor.copy()
+                tag[rows], at[rows], after[rows], is_whole = self._fields(cursor[rows], limit[rows])
+                if not is_whole.all():
+                    is_bad[owner[rows[~is_whole]]] = True
+                    kept = np.ones(len(owner), dtype=bool)
+                    kept[rows[~is_whole]] = False
+                    owner, tag, at, after, limit = owner[kept], tag[kept], at[kept], after[kept], limit[kept]
+            steps.add(owner, tag, at, after)
+            more = np.flatnonzero(after < limit)
+            owner, cursor, limit = owner.take(more), after.take(more), limit.take(more)
+        for one, first, stop in zip(owner.tolist(), cursor.tolist(), limit.tolist(), strict=True):
+            is_bad[one] = not self._walk(one, first, stop, steps)
+        fields = steps.joined()
+        if wanted is not None and len(fields):
+            fields = fields.take(np.flatnonzero(np.isin(fields.tag >> 3, list(wanted))))
+        return fields, is_bad
 
     def is_equal(self, begin: Ints, end: Ints, text: bytes) -> NDArray[np.bool_]:
         """Return for each range of bytes whether it is exactly ``text``."""
-        rows = np.flatnonzero(end - begin == len(text))
-        for at in range(0, len(text), 8):
-            part = text[at : at + 8]
-            mask = np.uint64((1 << (8 * len(part))) - 1)
-            word = np.uint64(int.from_bytes(part, "little"))
-            rows = rows[(self._words[begin[rows] + at] & mask) == word]
-        answer = np.zeros(len(begin), dtype=bool)
-        answer[rows] = True
+        answer: NDArray[np.bool_] = end - begin == len(text)
+        if text:
+            rows = np.flatnonzero(answer)
+            answer[rows] = self.texts(len(text))[begin[rows]] == text  # trailing zeros do not count, but lengths do
         return answer
 
     def distinct(self, begin: Ints, end: Ints) -> tuple[Ints, list[bytes]]:
-        """Return for each range the number of its content, and the contents by number, in order of appearance."""
+        """Return for each range the number of its content, and the contents by number."""
+        length = end - begin
+        ids = np.empty(len(begin), dtype=np.int64)
+        contents: list[bytes] = []
+        low = -1
+        for words in (1, 4, 16):
+            rows = np.flatnonzero((length > low) & (length <= 8 * words))
+            low = 8 * words
+            if not len(rows):
+                continue
+            everyone = len(rows) == len(begin)
+            at, size = (begin, length) if everyone else (begin[rows], length[rows])
+            block = self.words(at, words).reshape(-1, words)
+            block &= _MASKS[words].take(size, axis=0)
+            first, place = representatives(np.column_stack((block, size.view(np.uint64))))
+            ids[rows] = place + len(contents)
+            contents += [self.data[a : a + n] for a, n in zip(at[first].tolist(), size[first].tolist(), strict=True)]
+        rest = np.flatnonzero(length > low)
         numbers: dict[bytes, int] = {}
-        data = self.data
-        ids = [
-            numbers.setdefault(data[first:last], len(numbers))
-            for first, last in zip(begin.tolist(), end.tolist(), strict=True)
-        ]
-        return np.array(ids, dtype=np.int64), list(numbers)
+        for row, first_byte, last in zip(rest.tolist(), begin[rest].tolist(), end[rest].tolist(), strict=True):
+            ids[row] = numbers.setdefault(self.data[first_byte:last], len(numbers)) + len(contents)
+        return ids, contents + list(numbers)
 
     def packed_words(self, begin: Ints, end: Ints) -> tuple[Ints, Bits]:
         """Return the 64-bit numbers packed in each range, and for each the range that it comes from.
@@ -149,45 +243,43 @@ class Buffer:
         A remainder of less than eight bytes is left out.
         """
         place, offset = _spread((end - begin) // 8)
-        return place, self._words[begin[place] + 8 * offset]
+        return place, self.words(begin[place] + 8 * offset)
 
     def packed_varints(self, begin: Ints, end: Ints) -> tuple[Ints, Bits, NDArray[np.bool_]]:
         """Return the varints packed in each range, for each the range that it comes from, and which ranges are bad."""
         place, offset = _spread(end - begin)
         at = begin[place] + offset
-        is_last_byte = (self._words[at] & np.uint64(0x80)) == 0
-        starts = np.flatnonzero((offset == 0) | np.concatenate([[True], is_last_byte[:-1]])[: len(at)])
+        byte = self.bytes.take(at)
+        is_bad = np.zeros(len(begin), dtype=bool)
+        if not len(byte) or byte.max() < 0x80:
+            return place, byte.astype(np.uint64), is_bad
+        is_last_byte = byte < 0x80
+        starts = np.flatnonzero((offset == 0) | np.concatenate([[True], is_last_byte[:-1]]))
         value, size = self._varint(at[starts])
         place = place[starts]
-        is_bad = np.zeros(len(begin), dtype=bool)
         is_bad[place[(size == 0) | (at[starts] + size > end[place])]] = True
         return place, value, is_bad
 
-    def _step(self, owner: Ints, cursor: Ints, limit: Ints) -> tuple[Fields, NDArray[np.bool_]]:
-        """Return the next field of each message, and whether it is whole; ``end`` of the field is the next cursor."""
+    def _fields(self, cursor: Ints, limit: Ints) -> tuple[NDArray[np.int32], Ints, Ints, NDArray[np.bool_]]:
+        """Return tag, ``at`` and end of the next field of each message, and whether it is whole."""
         tag, tag_size = self._varint(cursor)
-        at = cursor + tag_size
+        at = np.minimum(cursor + tag_size, self.size)  # a cut tag: look no further than the padding
         wire = (tag & np.uint64(7)).astype(np.int64)
-        number = (tag >> np.uint64(3)).astype(np.int64)
-        at = np.minimum(at, len(self.data))  # a cut tag: look no further than the padding
+        number = tag >> np.uint64(3)
         value, size = self._varint(at)
         is_whole = (tag_size > 0) & (number > 0) & (number < 1 << 29) & _POSSIBLE[wire]
         is_len, is_fixed = wire == LEN, (wire == I64) | (wire == I32)
         is_whole &= is_fixed | (size > 0)
         is_whole &= ~is_len | (value < _MAX_LENGTH)
-        begin = at + np.where(is_fixed, 0, size)
+        content = at + np.where(is_len, size, 0)
         length = np.where(is_len, np.minimum(value, _MAX_LENGTH).astype(np.int64), _FIXED_SIZE[wire])
-        end = begin + length
+        end = content + np.where(wire == VARINT, size, length)
         is_whole &= end <= limit
-        if is_fixed.any():
-            word = self._words[at]
-            word = np.where(wire == I32, word & np.uint64(0xFFFFFFFF), word)
-            value = np.where(is_fixed, word, value)
-        return Fields(owner, number, wire, value, begin, end), is_whole
+        return (tag & np.uint64(0xFFFFFFFF)).astype(np.int64).astype(np.int32), content - 1 - is_len, end, is_whole
 
     def _varint(self, at: Ints) -> tuple[Bits, Ints]:
         """Return the varint at each position and its size in bytes, 0 if it is longer than allowed."""
-        word = self._words[at]
+        word = self.words(at)
         if not (word & np.uint64(0x80)).any():
             return word & np.uint64(0x7F), np.ones(len(at), dtype=np.int64)
         stops = ~word & _WORD_ENDS
@@ -202,68 +294,114 @@ class Buffer:
 
     def _long_varint(self, word: Bits, at: Ints) -> tuple[Bits, Ints]:
         """Return varints of nine or ten bytes: negative numbers, and times that somebody wrote as varints."""
-        rest = self._words[at + 8]
+        rest = self.words(at + 8)
         ninth, tenth = rest & np.uint64(0xFF), (rest >> np.uint64(8)) & np.uint64(0xFF)
         is_nine = ninth < 0x80
         value = _squeeze(word) | ((ninth & np.uint64(0x7F)) << np.uint64(56))
         value = np.where(is_nine, value, value | ((tenth & np.uint64(1)) << np.uint64(63)))
         return value, np.where(is_nine, 9, np.where(tenth < 2, 10, 0)).astype(np.int64)
 
-    def _walk(self, owner: int, at: int, limit: int, allowed: int) -> tuple[Fields, bool]:
-        """Return the fields of one message, and whether it is whole and has no more than ``allowed`` of them."""
-        data, rows = self.data, _Rows()
-        while at < limit and len(rows.number) < allowed:
+    def _walk(self, owner: int, at: int, limit: int, steps: "_Steps") -> bool:
+        """Note the fields of one message; return whether it is whole and has no more of them than are allowed."""
+        data = self.data
+        while at < limit and steps.seen < MAX_FIELDS:
+            first = at
+            at = self._run(owner, at, limit, steps)
+            if at > limit:
+                return False
+            if at > first:
+                continue
             tag, at = _read_varint(data, at, limit)
             wire, number = tag & 7, tag >> 3
-            value = 0
+            begin = end = at
             if wire == VARINT:
-                value, begin = _read_varint(data, at, limit)
-                end = begin
+                _, end = _read_varint(data, at, limit)
             elif wire == LEN:
                 length, begin = _read_varint(data, at, limit)
                 end = begin + length
             elif wire in (I64, I32):
-                begin, end = at, at + int(_FIXED_SIZE[wire])
-                value = int.from_bytes(data[begin:end], "little")
+                end = at + int(_FIXED_SIZE[wire])
             else:
-                return rows.fields(owner), False
+                return False
             if end > limit or begin > limit or not 0 < number < 1 << 29:
-                return rows.fields(owner), False
-            rows.add(number, wire, value, begin, end)
+                return False
+            steps.add_one(owner, tag, begin - (2 if wire == LEN else 1), end)
             at = end
-        return rows.fields(owner), at >= limit
+        return at >= limit
+
+    def _run(self, owner: int, at: int, limit: int, steps: "_Steps") -> int:
+        """Note a run of length-delimited fields of one number below 16, as a list of items is; return where it ends.
+
+        Where it ends after ``limit`` nothing was noted: the message is malformed.
+        """
+        data = self.data
+        tag = data[at]
+        starts: list[int] = []
+        if not (8 <= tag < 0x80 and tag & 7 == LEN):
+            return at
+        for _ in range(MAX_FIELDS - steps.seen):
+            if at >= limit or data[at] != tag:
+                break
+            size = data[at + 1]
+            if size < 0x80:
+                starts.append(at)
+                at += 2 + size
+            elif (high := data[at + 2]) < 0x80:
+                starts.append(at)
+                at += 3 + (size & 0x7F) + (high << 7)
+            else:
+                break
+        if starts and at <= limit:
+            begin = np.array(starts, dtype=np.int64)
+            end = np.append(begin[1:], at)
+            is_long = self._after.take(begin) > 0x7F
+            steps.add(np.full(len(begin), owner), np.full(len(begin), tag, dtype=np.int32), begin + is_long, end)
+        return at
 
 
-class _Rows:
-    """Fields of one message while it is walked."""
+class _Steps:
+    """Fields while they are found, in parts."""
 
-    def __init__(self) -> None:
-        self.number: list[int] = []
-        self.wire: list[int] = []
-        self.value: list[int] = []
-        self.begin: list[int] = []
-        self.end: list[int] = []
+    def __init__(self, buffer: Buffer) -> None:
+        self.seen = 0
+        self._buffer = buffer
+        self._parts: list[tuple[Ints, NDArray[np.integer], Ints, Ints]] = []
+        self._rows: list[tuple[int, int, int, int]] = []
 
-    def add(self, number: int, wire: int, value: int, begin: int, end: int) -> None:
-        self.number.append(number)
-        self.wire.append(wire)
-        self.value.append(value)
-        self.begin.append(begin)
-        self.end.append(end)
+    def add(self, owner: Ints, tag: NDArray[np.integer], at: Ints, end: Ints) -> None:
+        self._flush()
+        self._parts.append((owner, tag, at, end))
+        self.seen += len(owner)
 
-    def fields(self, owner: int) -> Fields:
-        return Fields(
-            np.full(len(self.number), owner, dtype=np.int64),
-            np.array(self.number, dtype=np.int64),
-            np.array(self.wire, dtype=np.int64),
-            np.array(self.value, dtype=np.uint64),
-            np.array(self.begin, dtype=np.int64),
-            np.array(self.end, dtype=np.int64),
-        )
+    def add_one(self, owner: int, tag: int, at: int, end: int) -> None:
+        self._rows.append((owner, tag, at, end))
+        self.seen += 1
+
+    def joined(self) -> Fields:
+        self._flush()
+        if not self._parts:
+            none = np.empty(0, dtype=np.int64)
+            return Fields(self._buffer, none, none.astype(np.int32), none, none)
+        owner, tag, at, end = (np.concatenate(column) for column in zip(*self._parts, strict=True))
+        return Fields(self._buffer, owner, tag.astype(np.int32, copy=False), at, end)
+
+    def _flush(self) -> None:
+        if self._rows:
+            owner, tag, at, end = np.array(self._rows, dtype=np.int64).T
+            self._rows = []
+            self._parts.append((owner, tag, at, end))
 
 
 _POSSIBLE = np.array([wire in (VARINT, I64, LEN, I32) for wire in range(8)])
 _FIXED_SIZE = np.array([{I64: 8, I32: 4}.get(wire, 0) for wire in range(8)])
+_MASKS = {
+    words: np.array(
+        [[(1 << (8 * min(max(size - 8 * at, 0), 8))) - 1 for at in range(words)] for size in range(8 * words + 1)],
+        dtype=np.uint64,
+    )
+    for words in (1, 4, 16)
+}
+"""By number of words and of bytes: the bits of the words that these bytes fill."""
 
 
 def signed(bits: Bits) -> Ints:
@@ -274,19 +412,6 @@ def signed(bits: Bits) -> Ints:
 def zigzag(bits: Bits) -> Ints:
     """Return the sint32 and sint64 numbers that raw varints stand for."""
     return (bits >> np.uint64(1)).view(np.int64) ^ -(bits & np.uint64(1)).view(np.int64)
-
-
-def combine(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
-    """Return for each row the number of its combination of values, and for each combination a row that has it.
-
-    Values are -1 or more.
-    """
-    codes = columns[0]
-    for column in columns[1:]:
-        wide = codes * (int(column.max(initial=0)) + 2) + column + 1
-        _, codes = np.unique(wide, return_inverse=True)
-    _, rows, codes = np.unique(codes, return_index=True, return_inverse=True)
-    return codes, rows
 
 
 def _spread(lengths: Ints) -> tuple[Ints, Ints]:
@@ -320,18 +445,3 @@ def _table(wanted: Iterable[int]) -> NDArray[np.bool_]:
     table = np.zeros(65, dtype=bool)  # 64 stands for every number above
     table[list(wanted)] = True
     return table
-
-
-def _only(fields: Fields, is_wanted: NDArray[np.bool_] | None) -> Fields:
-    if is_wanted is None or not len(fields):
-        return fields
-    chosen = is_wanted[np.minimum(fields.number, 64)]
-    return fields if chosen.all() else fields.take(np.flatnonzero(chosen))
-
-
-def _joined(steps: list[Fields]) -> Fields:
-    if not steps:
-        none = np.empty(0, dtype=np.int64)
-        return Fields(none, none, none, none.astype(np.uint64), none, none)
-    names = ("owner", "number", "wire", "value", "begin", "end")
-    return Fields(*(np.concatenate([getattr(step, name) for step in steps]) for name in names))

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from opsloop.catalog import Catalog
 from opsloop.telemetry.aggregate import Aggregate
-from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Buffer, Fields, Ints, combine
+from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Buffer, Fields, Ints
 from opsloop.telemetry.exemplar import Exemplar
+from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.model import Series
 from opsloop.telemetry.wire import WireError, read_varint, scan
 
@@ -76,7 +77,7 @@ class Requests:
     """Several OTLP requests of one signal, read together. ``is_bad`` tells which of them turned out malformed."""
 
     def __init__(self, bodies: Sequence[bytes], catalog: Catalog) -> None:
-        self.buffer = Buffer(b"".join(bodies))
+        self.buffer = Buffer(*bodies)
         ends = np.cumsum([len(body) for body in bodies], dtype=np.int64)
         begins = ends - np.array([len(body) for body in bodies], dtype=np.int64)
         self.is_bad = np.zeros(len(bodies), dtype=bool)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from opsloop.catalog import Catalog
 from opsloop.clock import MINUTES_PER_DAY, MINUTES_PER_HOUR, NS_PER_MINUTE
 from opsloop.telemetry.aggregate import Aggregate, merge, select
-from opsloop.telemetry.columns import Bits, Ints, combine
+from opsloop.telemetry.columns import Bits, Ints
 from opsloop.telemetry.envelope import Decoded
 from opsloop.telemetry.exemplar import Exemplar, keep_one_each
 from opsloop.telemetry.fault import UNEXPECTED
+from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.limit import limit_series
 from opsloop.telemetry.logs import read_logs
 from opsloop.telemetry.metrics import read_metrics
