@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.histogram import SCALE, bucket_keys, downscale
-from opsloop.telemetry.model import Series
+from opsloop.telemetry.model import CUMULATIVE_KINDS, Series
 
 EXPLICIT = 127
 """The "scale" of cells whose bucket keys are bucket numbers of the series' own ``bounds``."""
+
+STATE_NS = 10_000_000_000
+"""Of the states of one stream within ten seconds the last one stays."""
 
 _KEY_SPAN = 1 << 22  # more than there are bucket keys
 _IN_ORDER = attrgetter("service", "metric", "kind", "operation", "unit", "attributes", "bounds")
@@ -29,6 +32,10 @@ class Aggregate:
     Cell ``i`` belongs to ``series[series_index[i]]`` and ``minute[i]`` (since the epoch). ``minimum`` and ``maximum``
     are NaN where unknown. Its buckets are ``bucket_key[bucket_start[i]:bucket_start[i + 1]]`` in ascending order, of
     scale ``scale[i]`` (see ``opsloop.histogram``) or ``EXPLICIT``.
+
+    Cells of ``CUMULATIVE_KINDS`` are states: what a stream had counted since ``times[i, 0]`` at ``times[i, 1]``, both
+    in ns since the epoch. Those of one series and minute do not add up: they stay side by side, one for each start and
+    ten seconds. ``times`` is None where no cell is a state, and 0 for the others.
     """
 
     series: tuple[Series, ...]
@@ -43,6 +50,7 @@ class Aggregate:
     bucket_start: NDArray[np.int64]
     bucket_key: NDArray[np.int32]
     bucket_count: NDArray[np.int64]
+    times: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.minute)
@@ -133,19 +141,25 @@ def merge(parts: Iterable[Aggregate]) -> Aggregate:
                 name: np.concatenate([getattr(part, name) for part in present])
                 for name in (*_CELL_COLUMNS, "bucket_key", "bucket_count")
             },
+            times=_joined_times(present),
         )
     )
 
 
 def merge_cells(cells: Aggregate) -> Aggregate:
     """Return ``cells``, where series may repeat and cells may lie in any order, in canonical form."""
-    n = len(cells)
     series, place = _sorted_series(cells)
+    if cells.times is not None:
+        cells = _last_states(cells, series, place[cells.series_index])
+    n = len(cells)
     index = place[cells.series_index]
-    order = np.lexsort((cells.total, cells.minute, index))  # by sum last: then equal data add up in one order
+    moments = () if cells.times is None else (cells.times[:, 1], cells.times[:, 0])
+    order = np.lexsort((cells.total, *moments, cells.minute, index))  # by sum last: equal data add up in one order
     index, minute = index[order], cells.minute[order]
     is_first = np.ones(n, dtype=bool)
     is_first[1:] = (index[1:] != index[:-1]) | (minute[1:] != minute[:-1])
+    for moment in moments:
+        is_first[1:] |= moment[order[1:]] != moment[order[:-1]]
     first = np.flatnonzero(is_first)
     scale = _reduce(np.minimum, cells.scale[order], first)
     new_cell = np.empty(n, dtype=np.int64)
@@ -164,6 +178,7 @@ def merge_cells(cells: Aggregate) -> Aggregate:
         bucket_start=bucket_start,
         bucket_key=bucket_key,
         bucket_count=bucket_count,
+        times=None if cells.times is None else cells.times[order][first],
     )
 
 
@@ -208,6 +223,7 @@ def select(aggregate: Aggregate, is_wanted: NDArray[np.bool_]) -> Aggregate:
         bucket_start=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         bucket_key=aggregate.bucket_key[bucket_wanted],
         bucket_count=aggregate.bucket_count[bucket_wanted],
+        times=None if aggregate.times is None else aggregate.times[is_wanted],
         **{name: getattr(aggregate, name)[is_wanted] for name in _CELL_COLUMNS},
     )
 
@@ -227,6 +243,35 @@ def _sorted_series(cells: Aggregate) -> tuple[tuple[Series, ...], NDArray[np.int
     place = np.zeros(len(cells.series), dtype=np.int32)
     place[used] = [position[cells.series[i]] for i in used]
     return tuple(series), place
+
+
+def _joined_times(parts: Sequence[Aggregate]) -> NDArray[np.int64] | None:
+    if all(part.times is None for part in parts):
+        return None
+    return np.concatenate(
+        [np.zeros((len(part), 2), dtype=np.int64) if part.times is None else part.times for part in parts]
+    )
+
+
+def _last_states(cells: Aggregate, series: Sequence[Series], index: NDArray[np.int32]) -> Aggregate:
+    """Return ``cells``, of ``series[index]``, without the states for which a later one of the same ten seconds stands.
+
+    At one time the state with the greatest numbers stays: any choice would do that is the same in every order. A state
+    at the very time of its start stays beside others, for it says that the start is not known (see ``kpi.increase``).
+    """
+    is_state = np.array([one.kind in CUMULATIVE_KINDS for one in series], dtype=bool)[index]
+    if cells.times is None or not is_state.any():
+        return replace(cells, times=None)
+    rows = np.flatnonzero(is_state)
+    since, at = cells.times[rows].T
+    where = (np.where(at == since, -1, at // STATE_NS), since, cells.minute[rows], index[rows])
+    numbers = (cells.maximum[rows], cells.minimum[rows], cells.total[rows], cells.count[rows])
+    order = np.lexsort((*numbers, at, *where))
+    is_last = np.ones(len(rows), dtype=bool)
+    is_last[:-1] = np.any([column[order[1:]] != column[order[:-1]] for column in where], axis=0)
+    kept = ~is_state
+    kept[rows[order[is_last]]] = True
+    return select(replace(cells, times=np.where(is_state[:, np.newaxis], cells.times, 0)), kept)
 
 
 def _merge_buckets(

@@ -1,6 +1,7 @@
 """An aggregate as bytes, compact and the same for equal aggregates, and back.
 
 ``OLA1``, then zlib of: length of the head (uint32), the head (JSON: series and columns with their types), the columns.
+The columns ``since`` and ``at``, the two of ``times``, are there only where cells are states of cumulative streams.
 Integer columns are stored in the narrowest type that holds them; all numbers are little-endian.
 """
 
@@ -31,12 +32,15 @@ _COLUMNS = {
     "bucket_key": np.int32,
     "bucket_count": np.int64,
 }
+_TIMES = ("since", "at")
 _STORED_TYPES = {"i1", "<i2", "<i4", "<i8", "<f8"}
 
 
 def encode(aggregate: Aggregate) -> bytes:
     """Return ``aggregate`` as bytes; equal canonical aggregates give equal bytes."""
     columns = {name: _narrow(getattr(aggregate, name)) for name in _COLUMNS}
+    if aggregate.times is not None:
+        columns |= {name: _narrow(aggregate.times[:, place]) for place, name in enumerate(_TIMES)}
     head = {
         "series": [
             [one.service, one.metric, one.kind, one.operation, one.unit, one.attributes, one.bounds]
@@ -92,7 +96,9 @@ def _read_columns(described: list[Any], plain: bytes, at: int) -> dict[str, Any]
             raise ValueError(f"column {name!r} has the unknown type {kind!r}")
         column = np.frombuffer(plain, dtype=kind, count=length, offset=at)
         at += column.nbytes
-        columns[name] = column.astype(_COLUMNS[name])
+        columns[name] = column.astype(np.int64 if name in _TIMES else _COLUMNS[name])
+    if _TIMES[0] in columns:
+        columns["times"] = np.stack([columns.pop(name) for name in _TIMES], axis=1)
     return columns
 
 
@@ -106,6 +112,8 @@ def _check(aggregate: Aggregate) -> None:
     for name in ("series_index", "count", "errors", "total", "minimum", "maximum", "scale"):
         if len(getattr(aggregate, name)) != n:
             raise ValueError(f"column {name} is not of length {n}")
+    if aggregate.times is not None and len(aggregate.times) != n:
+        raise ValueError(f"times are not of length {n}")
     start = aggregate.bucket_start
     ends = (int(start[0]), int(start[-1])) if len(start) == n + 1 else None
     if ends != (0, len(aggregate.bucket_key)) or len(aggregate.bucket_count) != ends[1] or (np.diff(start) < 0).any():

@@ -14,6 +14,14 @@ SPAN_KINDS = ("unspecified", "internal", "server", "client", "producer", "consum
 SEVERITIES = ("unspecified", "trace", "debug", "info", "warn", "error", "fatal")  # OTLP: 1-4, 5-8, ... 21-24
 OVERFLOW = "otel.metric.overflow"
 """The attribute, and the operation of spans, of what went over a service's series limit."""
+STREAM = "opsloop.stream"
+"""The attribute that keeps cumulative streams of one series apart: a hash of resource and attributes."""
+REPLICA = "opsloop.replica"
+"""The attribute that says which of several replicas sent a series, where the catalog names what tells them apart."""
+CUMULATIVE_KINDS = frozenset(
+    {"cumulative_sum", "cumulative_histogram", "cumulative_exponential_histogram", "cumulative_summary"}
+)
+"""Kinds of series whose cells are states: totals since a start. Two states are never added up."""
 LOG_START = "0" * 64
 """Where the log of a shard begins: below each sequence number, padded to the same width."""
 
