@@ -5,16 +5,13 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
 from opsloop.errors import DependencyUnavailableError
 from opsloop.telemetry.sender import Seen, Sender
 
 PARTITION = "senders"
 FORGOTTEN_AFTER_S = 35 * 86_400
-_PATIENCE = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})  # a second try counts twice
+PATIENCE_S = 2.0
 _TEXTS = ("user_agent", "signal", "form", "encoding", "key_id")
 _ADD = (
     "ADD requests :requests "
@@ -27,7 +24,7 @@ class SenderTable:
 
     def __init__(self, table_name: str) -> None:
         self._table = table_name
-        self._client: Any = boto3.client("dynamodb", config=_PATIENCE)
+        self._client = JsonClient(DYNAMODB, connect_timeout_s=PATIENCE_S, read_timeout_s=PATIENCE_S, attempts=1)
 
     def add(self, seen: Seen) -> None:
         """Add to a sender's counts; raise ``DependencyUnavailableError``."""
@@ -38,38 +35,38 @@ class SenderTable:
             ":last": {"N": repr(seen.last_s)},
             ":expires": {"N": str(int(seen.last_s) + FORGOTTEN_AFTER_S)},
         }
+        request = {
+            "TableName": self._table,
+            "Key": {"pk": {"S": PARTITION}, "sk": {"S": _name(sender)}},
+            "UpdateExpression": _ADD + "".join(f", #{name} = :{name}" for name in _TEXTS),
+            "ExpressionAttributeNames": {f"#{name}": name for name in _TEXTS},
+            "ExpressionAttributeValues": values | {f":{name}": {"S": text} for name, text in sender.items()},
+        }
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"pk": {"S": PARTITION}, "sk": {"S": _name(sender)}},
-                UpdateExpression=_ADD + "".join(f", #{name} = :{name}" for name in _TEXTS),
-                ExpressionAttributeNames={f"#{name}": name for name in _TEXTS},
-                ExpressionAttributeValues=values | {f":{name}": {"S": text} for name, text in sender.items()},
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise DependencyUnavailableError(f"telemetry table: sender cannot be counted: {error}") from error
+            self._client.call("UpdateItem", request)  # once: a second attempt might count twice
+        except AwsError as error:
+            raise DependencyUnavailableError(f"telemetry table: sender cannot be counted: {error.code}") from error
 
     def list(self, now_s: float) -> list[Seen]:
         """Return every sender that is not forgotten, in order; raise ``DependencyUnavailableError``."""
         try:
             found = [_seen(item) for item in self._items() if float(item["expires_at"]["N"]) > now_s]
-        except (BotoCoreError, ClientError) as error:
-            raise DependencyUnavailableError(f"telemetry table: senders cannot be read: {error}") from error
+        except AwsError as error:
+            raise DependencyUnavailableError(f"telemetry table: senders cannot be read: {error.code}") from error
         return sorted(found, key=lambda seen: seen.sender)
 
     def _items(self) -> Iterator[dict[str, Any]]:
-        start: dict[str, Any] = {}
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": PARTITION}},
+        }
         while True:
-            page = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": PARTITION}},
-                **start,
-            )
+            page = self._client.call("Query", request)
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _name(sender: dict[str, str]) -> str:

@@ -14,7 +14,8 @@ from opsloop.telemetry.split import Part, divide
 _WORTH_TRYING = 1_024  # bytes; below, gzip saves nothing that Kinesis counts
 _WORTH_IT = 0.9  # of the plain size, at most
 _EMPTY_RESOURCE = b"\x0a\x00"
-_ORIGIN = 1_000  # a field that no OTLP request has, so that whoever reads one skips it
+_RESOURCE, _SCHEMA_URL = 1, 3  # fields of every request, and of every resource in one
+_ORIGIN = b"opsloop:origin:"
 _FAST = 1  # level; deterministic together with a fixed time in the header
 
 
@@ -64,12 +65,14 @@ def ship(request: bytes, signal: Signal, max_record_bytes: int, *, origin: bytes
 
 
 def mark_origin(request: bytes, origin: bytes) -> bytes:
-    """Return ``request`` with a last field that names where it came from, which decoders skip.
+    """Return ``request`` with a last resource that holds nothing and names, as its schema, where the request came from.
 
     Where deliveries have names of their own, these decide what is a re-send: equal contents of two deliveries are two
     things that happened, and one delivery that comes again has the same fingerprint.
     """
-    return request + varint(_ORIGIN << 3 | LEN) + varint(len(origin)) + origin
+    schema = _ORIGIN + origin.hex().encode()
+    resource = varint(_SCHEMA_URL << 3 | LEN) + varint(len(schema)) + schema
+    return request + varint(_RESOURCE << 3 | LEN) + varint(len(resource)) + resource
 
 
 def _distinct(request: bytes, marks: Set[int]) -> tuple[bytes, int]:
