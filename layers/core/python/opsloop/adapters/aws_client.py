@@ -224,15 +224,20 @@ class ObjectClient:
         headers["content-type"] = content_type or "application/octet-stream"
         self._request("PUT", key, headers, body)
 
-    def get(self, key: str) -> Answer:
-        """Return the object under ``key`` with its headers; raise ``AwsError`` (``NoSuchKey`` where there is none)."""
-        return self._request("GET", key, {}, b"")
+    def get(self, key: str, *, version: str = "") -> Answer:
+        """Return the object under ``key``, its last version unless told otherwise, with its headers.
 
-    def _request(self, method: str, key: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        Raises ``AwsError`` (``NoSuchKey`` or ``NoSuchVersion`` where there is none).
+        """
+        return self._request("GET", key, {}, b"", {"versionId": version} if version else {})
+
+    def _request(
+        self, method: str, key: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str] | None = None
+    ) -> Answer:
         by_path = bool(aws_environment.overridden("s3")) or "." in self._bucket  # TLS names cover one label alone
         endpoint = aws_environment.endpoint("s3", host_prefix="" if by_path else f"{self._bucket}.")
         path = f"/{self._bucket}/{key}" if by_path else f"/{key}"
-        return self._client.request(endpoint, method, path, headers=headers, body=body)
+        return self._client.request(endpoint, method, path, query=query, headers=headers, body=body)
 
 
 def _chance() -> float:
