@@ -6,7 +6,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from stacks.constructs.grants import allow_bus, allow_objects, allow_stream, allow_table
+from stacks.constructs.grants import allow_bucket, allow_bus, allow_objects, allow_stream, allow_table
 from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
@@ -25,6 +25,7 @@ class TelemetryStack(Stack):
         self._receive(layers, state)
         self._ingest(layers, state, batch_size, window_s)
         self._fold(layers, state)
+        self._quarantine(layers, state)
 
     def _receive(self, layers: Layers, state: StateStack) -> None:
         receive = OpsFunction(
@@ -36,15 +37,17 @@ class TelemetryStack(Stack):
             environment={
                 "STREAM_NAME": state.stream.stream_name,
                 "ACCESS_TABLE": state.access.table_name,
+                "TELEMETRY_TABLE": state.telemetry.table_name,
                 "QUARANTINE_BUCKET": state.quarantine.bucket_name,
             },
             memory_mb=1024,
             timeout_s=29,
         )
-        routes = ["POST /v1/traces", "POST /v1/metrics", "POST /v1/logs"]
+        routes = ["POST /v1/traces", "POST /v1/metrics", "POST /v1/logs", "POST /v1/firehose", "GET /v1/senders"]
         Webhook(self, "ReceiveApi", function=receive, api=state.api, routes=routes)
         allow_stream(receive, state.stream, "kinesis:PutRecords", "kinesis:DescribeStreamSummary")
         allow_table(receive, state.access, "dynamodb:GetItem")
+        allow_table(receive, state.telemetry, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem")
         allow_objects(receive, state.quarantine, "s3:PutObject")
 
     def _ingest(self, layers: Layers, state: StateStack, batch_size: int, window_s: int) -> None:
@@ -58,15 +61,14 @@ class TelemetryStack(Stack):
                 "TELEMETRY_TABLE": state.telemetry.table_name,
                 "SEGMENT_BUCKET": state.segments.bucket_name,
                 "QUARANTINE_BUCKET": state.quarantine.bucket_name,
-                "STREAM_NAME": state.stream.stream_name,
             },
             memory_mb=1769,  # one whole virtual CPU
             timeout_s=120,
         )
         ingest.consume(state.stream, batch_size=batch_size, window_s=window_s)
-        actions = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:UpdateItem")
+        actions = ("dynamodb:PutItem", "dynamodb:ConditionCheckItem", "dynamodb:Query")
         allow_table(ingest, state.telemetry, *actions)
-        allow_objects(ingest, state.segments, "s3:PutObject")
+        allow_objects(ingest, state.segments, "s3:GetObject", "s3:PutObject")
         allow_objects(ingest, state.quarantine, "s3:PutObject")
 
     def _fold(self, layers: Layers, state: StateStack) -> None:
@@ -97,3 +99,30 @@ class TelemetryStack(Stack):
         allow_table(fold, state.telemetry, *actions)
         allow_objects(fold, state.segments, "s3:GetObject", "s3:PutObject")
         allow_bus(fold, state.bus, "events:PutEvents")
+
+    def _quarantine(self, layers: Layers, state: StateStack) -> None:
+        quarantine = OpsFunction(
+            self,
+            "Quarantine",
+            name="telemetry_quarantine",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+                "ACCESS_TABLE": state.access.table_name,
+            },
+            memory_mb=1769,  # it decodes as ingest does, and asks about many objects at once
+            timeout_s=29,
+        )
+        routes = ["GET /v1/quarantine", "GET /v1/quarantine/item", "GET /v1/quarantine/body"]
+        Webhook(
+            self, "QuarantineApi", function=quarantine, api=state.api, routes=[*routes, "POST /v1/quarantine/replay"]
+        )
+        allow_table(quarantine, state.access, "dynamodb:GetItem")
+        allow_table(quarantine, state.telemetry, "dynamodb:Query", "dynamodb:PutItem")
+        allow_objects(quarantine, state.segments, "s3:PutObject")
+        allow_bucket(quarantine, state.quarantine, "s3:ListBucket")
+        allow_objects(quarantine, state.quarantine, "s3:GetObject", "s3:PutObject")
+        quarantine.alarms.quarantined()

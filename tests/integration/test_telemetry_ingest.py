@@ -142,7 +142,8 @@ def test_a_redelivered_batch_adds_nothing(handler, aws, event, context, load_han
 def test_two_writers_of_one_shard_do_not_count_a_record_twice(handler, aws, event, context, load_handler):
     batch = event("telemetry_ingest/receiver_batch")
     other = load_handler("telemetry_ingest")
-    other.open_log("shardId-000000000000", 0.0)  # it has read the empty log, then the first writer commits
+    (shard, records), *_ = other.by_shard(batch["Records"]).items()
+    other.open_shard(shard, records)  # it has read the empty log, then the first writer commits
     handler.lambda_handler({"Records": batch["Records"][:2]}, context)
     other.lambda_handler(batch, context)
     assert [numbers(item)["records"] for item in logged(aws)] == [2, 1]
@@ -150,7 +151,8 @@ def test_two_writers_of_one_shard_do_not_count_a_record_twice(handler, aws, even
 
 def test_a_stream_that_was_made_again_begins_a_new_log(handler, aws, event, context):
     handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
-    handler.stream.created_s = lambda: 1_900_000_000
+    (stream,) = handler.streams.values()
+    stream.created_s = lambda: 1_700_000_000  # before these records arrived, not when moto made the stream
     handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
     assert len({item["pk"]["S"] for item in logged(aws)}) == 2
 
@@ -176,13 +178,13 @@ class Failing:
 
 @pytest.mark.parametrize("part", ["log", "quarantine", "stream"])
 def test_a_store_that_does_not_answer_gets_the_batch_delivered_again(handler, aws, event, context, monkeypatch, part):
-    monkeypatch.setattr(handler, part, Failing())
     if part == "stream":
-        Failing.name = "opsloop-test-stream"
+        monkeypatch.setattr(handler, "StreamIdentity", lambda _: Failing())
+    else:
+        monkeypatch.setattr(handler, part, Failing())
     with pytest.raises(DependencyUnavailableError):
         handler.lambda_handler(event("telemetry_ingest/one_good_one_garbled"), context)
     assert logged(aws) == []
-    monkeypatch.undo()
 
 
 def test_a_writer_that_always_comes_second_gives_up_and_raises(handler, aws, event, context, monkeypatch):

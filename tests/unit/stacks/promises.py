@@ -11,7 +11,8 @@ from pathlib import Path
 
 READ_KEY = {"kms:Decrypt", "kms:DescribeKey"}
 WRITE_KEY = READ_KEY | {"kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
-GET, PUT, QUERY, UPDATE = (f"dynamodb:{verb}" for verb in ("GetItem", "PutItem", "Query", "UpdateItem"))
+VERBS = ("GetItem", "PutItem", "Query", "UpdateItem", "ConditionCheckItem")
+GET, PUT, QUERY, UPDATE, CHECK = (f"dynamodb:{verb}" for verb in VERBS)
 
 Grants = Mapping[str, set[str]]
 

@@ -1,18 +1,19 @@
-"""Telemetry: the receiver reaches the stream alone, ingest never reads segments, nobody deletes anything."""
+"""Telemetry: the receiver reaches the stream alone, ingest decides by the logs alone, nobody deletes anything."""
 
-from tests.unit.stacks.promises import GET, PUT, QUERY, UPDATE, WRITE_KEY, Promises
+from tests.unit.stacks.promises import CHECK, GET, PUT, QUERY, UPDATE, WRITE_KEY, Promises
 
 PROMISES = Promises(
     may={
         "telemetry_receive": {
             "Stream": {"kinesis:PutRecords", "kinesis:DescribeStreamSummary"},
             "Access": {GET},
+            "Telemetry": {GET, QUERY, UPDATE},
             "Quarantine/*": {"s3:PutObject"},
             "Key": WRITE_KEY,
         },
         "telemetry_ingest": {
-            "Telemetry": {PUT, QUERY, GET, UPDATE},
-            "Segments/*": {"s3:PutObject"},
+            "Telemetry": {PUT, QUERY, CHECK},
+            "Segments/*": {"s3:GetObject", "s3:PutObject"},
             "Quarantine/*": {"s3:PutObject"},
             "Key": WRITE_KEY,
             "Stream": {
@@ -26,6 +27,14 @@ PROMISES = Promises(
                 "kinesis:SubscribeToShard",
             },
         },
+        "telemetry_quarantine": {
+            "Telemetry": {PUT, QUERY},
+            "Access": {GET},
+            "Segments/*": {"s3:PutObject"},
+            "Quarantine": {"s3:ListBucket"},
+            "Quarantine/*": {"s3:GetObject", "s3:PutObject"},
+            "Key": WRITE_KEY,
+        },
         "telemetry_fold": {
             "Telemetry": {PUT, QUERY, GET, UPDATE},
             "Segments/*": {"s3:GetObject", "s3:PutObject"},
@@ -33,7 +42,7 @@ PROMISES = Promises(
             "Key": WRITE_KEY,
         },
     },
-    routes=frozenset({"POST /v1/traces", "POST /v1/metrics", "POST /v1/logs"}),
+    routes=frozenset({"POST /v1/traces", "POST /v1/metrics", "POST /v1/logs", "POST /v1/firehose", "GET /v1/senders"}),
     started_by={"telemetry_fold": {"rate(1 minute)"}},
     consumers=frozenset({"telemetry_ingest"}),
 )

@@ -22,6 +22,7 @@ class ShardLog:
 
     ``window_s``: how long after a request its repetition is one; 0: never. ``relatives``: what is known of their logs,
     by name; they may take in a repetition as well, so a commit here holds only while they end where they are known to.
+    ``is_ahead``: all of this arrived after what it is compared with, so the first of several arrivals is the nearest.
     """
 
     log: str
@@ -30,6 +31,7 @@ class ShardLog:
     seen: dict[int, float] = field(default_factory=dict)
     last_arrival_s: float = -math.inf
     relatives: dict[str, "ShardLog"] = field(default_factory=dict)
+    is_ahead: bool = False
 
     def extend(self, marks: Iterable[Mark]) -> None:
         """Move the tip over ``marks``, in order of the log, and forget what fell out of the window."""
@@ -37,14 +39,16 @@ class ShardLog:
             self.tip = mark.end
             self.last_arrival_s = mark.last_arrival_s
             for fingerprint in mark.fingerprints:
+                if self.is_ahead and fingerprint in self.seen:
+                    continue
                 self.seen.pop(fingerprint, None)  # so that the order stays that of the log
                 self.seen[fingerprint] = mark.last_arrival_s
             self._forget_before(mark.last_arrival_s - self.window_s)
 
-    def relate(self, log: str, marks: Iterable[Mark]) -> None:
-        """Take in what the log of a relative says; it forgets nothing, since it may be far ahead of this one."""
-        relative = self.relatives.setdefault(log, ShardLog(log, math.inf))
-        relative.extend(marks)
+    def relate(self, log: str, marks: Iterable[Mark], *, is_ahead: bool) -> None:
+        """Take in what the log of a relative says. It forgets nothing: a descendant may be far ahead of this one."""
+        self.relatives[log] = ShardLog(log, math.inf, is_ahead=is_ahead)
+        self.relatives[log].extend(marks)
 
     def is_duplicate(self, fingerprint: int, arrival_s: float) -> bool:
         """Return whether a request like this was taken in, here or by a relative, within the window."""
