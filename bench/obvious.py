@@ -121,7 +121,7 @@ def ingest(event: bytes, catalog: Catalog) -> tuple[Found, bytes]:
         data = base64.b64decode(record["kinesis"]["data"])
         if data.startswith(b"\x1f\x8b"):
             data = gzip.decompress(data)
-        mark = hashlib.blake2b(data, digest_size=8).digest()
+        mark = hashlib.sha256(data).digest()
         if mark in found.fingerprints:
             found.duplicates += 1
             continue

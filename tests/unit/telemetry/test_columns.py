@@ -69,6 +69,7 @@ def lockstep(messages: list[bytes]):
 def few(request, monkeypatch):
     """Run a test by each of the scanner's two ways."""
     monkeypatch.setattr(columns, "_FEW", request.param)
+    monkeypatch.setattr(columns, "_FEW_LISTS", request.param)
 
 
 @pytest.mark.usefixtures("few")
