@@ -12,6 +12,7 @@ from datetime import datetime
 from opsloop.errors import ThrottledError, TransientError
 from opsloop.telemetry.otlp_json import encode
 
+WATCH_LOG = "log#watch"
 OWN_SERVICE = "opsloop"
 OLDEST_RECORD_AGE = "opsloop.ingest.oldest_record_age"
 LOOK_EVERY_S = 10.0
