@@ -211,10 +211,9 @@ def _stacks(root: Path) -> Iterator[tuple[str, str]]:
 
 def _requests(root: Path, word: str) -> Iterator[tuple[str, str]]:
     """Yield scope and request of everything that the API description of ``word`` describes, in its order."""
-    fragment = root / "docs" / "api" / f"{word}.yaml"
-    if not fragment.is_file():
-        return
-    for path, operations in read_yaml(fragment, root).data.get("paths", {}).items():
+    fragments = [*root.glob(f"docs/api/{word}.yaml"), *sorted(root.glob(f"docs/api/{word}_*.yaml"))]
+    paths = [path for fragment in fragments for path in read_yaml(fragment, root).data.get("paths", {}).items()]
+    for path, operations in paths:
         for method, operation in operations.items():
             scopes = [scope for way in operation.get("security", []) for scope in way.get("key", [])]
             yield ", ".join(scopes) or "open", f"{method.upper()} {path}"

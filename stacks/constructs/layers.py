@@ -13,6 +13,7 @@ CODEC = frozenset({"codec"})
 NEEDS: dict[str, frozenset[str]] = {
     "telemetry_receive": RUNTIME | CODEC,
     "telemetry_ingest": NUMERIC | CODEC,  # the hot path: no powertools, pydantic or pynamodb in a cold start
+    "telemetry_quarantine": RUNTIME | NUMERIC | CODEC,  # reads what was set aside as ingest would
     "telemetry_fold": RUNTIME | NUMERIC,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
