@@ -1,7 +1,7 @@
 """``make bench``: every measurement, one after the other."""
 
-from bench import cost, ingest
+from bench import cold, cost, ingest
 
-for module in (ingest, cost):
+for module in (ingest, cold, cost):
     print(f"\n## python -m {module.__name__}\n")
     module.main()

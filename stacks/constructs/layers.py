@@ -29,6 +29,9 @@ BRINGS: dict[str, frozenset[str]] = {
     "codec": frozenset({"pybase64", "deflate", "backports"}),  # base64, libdeflate, zstd: all native, 1 ms to import
 }
 
+# layer -> environment of the functions that have it; one BLAS thread halves numpy's import, and our arrays are small
+SETS: dict[str, dict[str, str]] = {"numeric": {"OPENBLAS_NUM_THREADS": "1"}}
+
 # what the Lambda runtime carries beside the standard library
 LAMBDA_RUNTIME = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"})
 
@@ -36,3 +39,8 @@ LAMBDA_RUNTIME = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "date
 def layer_names(function: str) -> tuple[str, ...]:
     """Return the names of the layers that ``function`` (a folder of ``functions/``) is deployed with."""
     return (*EVERYWHERE, *sorted(NEEDS.get(function, RUNTIME)))
+
+
+def layer_environment(function: str) -> dict[str, str]:
+    """Return the environment variables that the layers of ``function`` ask for."""
+    return {name: value for layer in layer_names(function) for name, value in SETS.get(layer, {}).items()}

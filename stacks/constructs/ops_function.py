@@ -17,6 +17,7 @@ from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.deployment import Shared
 from stacks.constructs.layer_versions import Layers, architecture_of, runtime_of
+from stacks.constructs.layers import layer_environment
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 NAMESPACE = {"POWERTOOLS_METRICS_NAMESPACE": "Opsloop"}
@@ -62,7 +63,12 @@ class OpsFunction(Construct):
             runtime=runtime_of(layers.target),
             architecture=architecture_of(layers.target),
             layers=layers.needed_by(name),
-            environment={**NAMESPACE, "POWERTOOLS_SERVICE_NAME": name.partition("_")[0], **(environment or {})},
+            environment={
+                **NAMESPACE,
+                **layer_environment(name),
+                "POWERTOOLS_SERVICE_NAME": name.partition("_")[0],
+                **(environment or {}),
+            },
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_s),
             tracing=lambda_.Tracing.ACTIVE,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stacks.constructs.layers import layer_names
 from stacks.generate_docs import Function, read_functions
 from tests.unit.stacks.promises import promised
 from tests.unit.stacks.reading import Template, allowed, every, functions, resources, statements
@@ -63,6 +64,7 @@ def test_a_function_is_given_the_settings_that_it_reads(one: Function, prod: dic
     given = dict(properties["Environment"]["Variables"])
     assert given.pop("POWERTOOLS_METRICS_NAMESPACE") == "Opsloop"
     assert given.pop("POWERTOOLS_SERVICE_NAME") == one.name.partition("_")[0]
+    assert given.pop("OPENBLAS_NUM_THREADS", None) == ("1" if "numeric" in layer_names(one.name) else None)
     assert {setting.variable for setting in one.settings if setting.default is None} == set(given)
 
 
