@@ -96,16 +96,17 @@ def test_a_batch_of_garbage_alone_still_moves_the_log():
     assert (found.end, len(found.cells), len(found.unreadable), found.fingerprints) == (f"{2:064}", 0, 2, ())
 
 
-def test_a_malformed_record_is_set_aside_whole_with_the_place_and_the_rest_goes_on():
+def test_a_malformed_item_is_set_aside_with_the_place_and_the_rest_of_its_record_goes_on():
     good = request("op", spans=2)
     at = good.rindex(b"\x2a\x02op")
     broken = good[: at + 1] + b"\x7f" + good[at + 2 :]  # the second span's name reaches past the end of the span
     found = planned([record(1, TRACES), record(2, broken), record(3, LOGS)])
     (bad,) = found.unreadable
     assert bad.record.data == broken
+    assert b"\x2a\x7fop" in bad.data
     assert "resource_spans[0].scope_spans[1].spans[0].name: length 127" in bad.reason
     assert f"at byte {at}" in bad.reason
-    assert found.items == 40
+    assert found.items == 41  # of 20 spans, 2 spans and 20 log records one is refused
 
 
 def test_a_decoder_that_fails_on_one_record_sets_that_one_aside(monkeypatch):

@@ -45,21 +45,32 @@ def parse(data: bytes) -> dict[str, Any]:
 
     Raises ``InvalidInputError`` if it is something else, ``TooLargeError`` above ``MAX_PARTS`` objects and arrays.
     """
-    if data.count(b"{") + data.count(b"[") > MAX_PARTS:  # those within strings too: it is about the order of size
-        raise TooLargeError(f"body has more than {MAX_PARTS} JSON objects and arrays: send smaller batches")
+    check_parts(data)
     try:
         document = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"JSON is not UTF-8, at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
-    except RecursionError:
-        raise InvalidInputError("JSON is nested too deeply") from None
-    except ValueError:  # the interpreter refuses to read integers of thousands of digits
-        raise InvalidInputError("JSON holds an integer of more than 64 bits") from None
+    except (ValueError, RecursionError) as error:
+        raise json_fault(error) from None
     if not isinstance(document, dict):
         raise InvalidInputError(f"expected a JSON object, got {_name(document)}")
     return document
+
+
+def check_parts(data: bytes) -> None:
+    """Raise ``TooLargeError`` if JSON has more than ``MAX_PARTS`` objects and arrays, before it is parsed."""
+    if data.count(b"{") + data.count(b"[") > MAX_PARTS:  # those within strings too: it is about the order of size
+        raise TooLargeError(f"body has more than {MAX_PARTS} JSON objects and arrays: send smaller batches")
+
+
+def json_fault(error: ValueError | RecursionError) -> InvalidInputError:
+    """Return what the parser's error says about somebody's JSON, with the byte where it can be told."""
+    if isinstance(error, UnicodeDecodeError):
+        return InvalidInputError(f"JSON is not UTF-8, at byte {error.start}")
+    if isinstance(error, json.JSONDecodeError):
+        at = len(error.doc[: error.pos].encode("utf-8", "surrogatepass"))
+        return InvalidInputError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}, at byte {at}")
+    if isinstance(error, RecursionError):
+        return InvalidInputError("JSON is nested too deeply")
+    return InvalidInputError("JSON holds an integer of more than 64 bits")  # the interpreter refuses 4,300 digits
 
 
 def signal_of(document: Mapping[str, Any]) -> Signal:
@@ -81,6 +92,14 @@ def encode(document: Mapping[str, Any], signal: Signal) -> bytes:
             if other != signal and not REQUESTS[other].by_json_name.keys().isdisjoint(document):
                 raise JsonError(f"this is a request for /v1/{other}, not /v1/{signal}")
     return _encode_message(document, REQUESTS[signal], MAX_DEPTH)
+
+
+def encode_message(value: object, name: str) -> bytes:
+    """Return the protobuf form of the message ``name`` (see ``otlp_schema``).
+
+    Raises ``JsonError`` with the path of the first fault.
+    """
+    return _encode_message(value, MESSAGES[name], MAX_DEPTH)
 
 
 def _encode_message(value: object, message: Message, depth: int) -> bytes:

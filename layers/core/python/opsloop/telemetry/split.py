@@ -17,7 +17,7 @@ from opsloop.telemetry.otlp_schema import LEN, Signal
 from opsloop.telemetry.wire import scan
 
 # Field numbers to follow from a request down to its items: resource, scope, item (for metrics: metric, data, point).
-_LEVELS: dict[Signal, tuple[tuple[int, ...], ...]] = {
+LEVELS: dict[Signal, tuple[tuple[int, ...], ...]] = {
     "traces": ((1,), (2,), (2,)),
     "metrics": ((1,), (2,), (2,), (5, 7, 9, 10, 11), (1,)),
     "logs": ((1,), (2,), (2,)),
@@ -49,20 +49,20 @@ class Division:
         return sum(part.items for part in self.parts)
 
 
-class _Container(NamedTuple):
+class Container(NamedTuple):
     """A message around items: its tag, what it holds besides them, and the containers around it."""
 
     tag: int
     header: bytes
-    parent: "_Container | None"
+    parent: "Container | None"
     header_bytes: int  # of it and of all around it, frames included
 
 
-class _Leaf(NamedTuple):
+class Leaf(NamedTuple):
     """An item with its tag and length, or a whole container whose header is too large to be repeated."""
 
     data: bytes
-    parent: _Container | None
+    parent: Container | None
     items: int
     fault: str
 
@@ -75,8 +75,8 @@ def divide(request: bytes, signal: Signal, max_bytes: int) -> Division:
 
     Raises ``TooLargeError`` above ``MAX_MESSAGES`` items and containers.
     """
-    good: list[_Leaf] = []
-    bad: list[_Leaf] = []
+    good: list[Leaf] = []
+    bad: list[Leaf] = []
     for leaf in _Walk(request, signal, max_bytes // 2).leaves(0, len(request), 0, None):
         (bad if leaf.fault else good).append(leaf)
     if not bad and len(request) <= max_bytes:
@@ -95,23 +95,23 @@ class _Walk:
         self._data, self._signal, self._most_header = data, signal, most_header
         self._messages = 0
 
-    def leaves(self, at: int, end: int, level: int, parent: _Container | None) -> Iterator[_Leaf]:
+    def leaves(self, at: int, end: int, level: int, parent: Container | None) -> Iterator[Leaf]:
         """Yield what lies between two positions and is not to be cut."""
-        data, levels = self._data, _LEVELS[self._signal]
+        data, levels = self._data, LEVELS[self._signal]
         is_last = level == len(levels) - 1
         for number, wire, start, value, stop in scan(data, at, end):
             if number not in levels[level] or wire != LEN:
                 continue
             self._count()
             if is_last:
-                yield _Leaf(data[start:stop], parent, 1, fault_of(data, value, stop, self._signal))
+                yield Leaf(data[start:stop], parent, 1, fault_of(data, value, stop, self._signal))
                 continue
             container = _open(data, number, value, stop, levels[level + 1], parent)
             inner = self.leaves(value, stop, level + 1, container)
             if container.header_bytes <= self._most_header:
                 yield from inner
             elif items := sum(leaf.items for leaf in inner):
-                yield _Leaf(data[start:stop], parent, items, "")
+                yield Leaf(data[start:stop], parent, items, "")
 
     def _count(self) -> None:
         self._messages += 1
@@ -120,41 +120,41 @@ class _Walk:
 
 
 def _open(
-    data: bytes, number: int, at: int, end: int, children: tuple[int, ...], parent: _Container | None
-) -> _Container:
+    data: bytes, number: int, at: int, end: int, children: tuple[int, ...], parent: Container | None
+) -> Container:
     header = b"".join(
         data[start:stop] for found, wire, start, _, stop in scan(data, at, end) if found not in children or wire != LEN
     )
     around = parent.header_bytes if parent else 0
-    return _Container(number << 3 | LEN, header, parent, around + len(header) + _FRAME_BYTES)
+    return Container(number << 3 | LEN, header, parent, around + len(header) + _FRAME_BYTES)
 
 
-def _pack(leaves: list[_Leaf], max_bytes: int) -> Iterator[Part]:
+def _pack(leaves: list[Leaf], max_bytes: int) -> Iterator[Part]:
     """Fill one part after the other, in order."""
-    part: list[_Leaf] = []
+    part: list[Leaf] = []
     size = 0
     for leaf in leaves:
         cost = len(leaf.data) + _new_header_bytes(leaf.parent, part[-1].parent if part else None)
         if part and size + cost > max_bytes:
-            yield _join(part, max_bytes)
+            yield join(part, max_bytes)
             part, size = [], 0
             cost = len(leaf.data) + _new_header_bytes(leaf.parent, None)
         part.append(leaf)
         size += cost
     if part:
-        yield _join(part, max_bytes)
+        yield join(part, max_bytes)
 
 
-def _path(container: _Container | None) -> list[_Container]:
+def _path(container: Container | None) -> list[Container]:
     """Return the containers from the outermost to ``container``."""
-    path: list[_Container] = []
+    path: list[Container] = []
     while container is not None:
         path.append(container)
         container = container.parent
     return path[::-1]
 
 
-def _new_header_bytes(wanted: _Container | None, current: _Container | None) -> int:
+def _new_header_bytes(wanted: Container | None, current: Container | None) -> int:
     """Return at most how many bytes it takes to open ``wanted`` where ``current`` is open."""
     if wanted is None or wanted is current:
         return 0
@@ -165,10 +165,10 @@ def _new_header_bytes(wanted: _Container | None, current: _Container | None) -> 
     return wanted.header_bytes - (shared.header_bytes if shared else 0)
 
 
-def _join(leaves: list[_Leaf], max_bytes: int) -> Part:
+def join(leaves: list[Leaf], max_bytes: int) -> Part:
     """Return the request that holds ``leaves``, each inside its containers."""
     root: list[bytes] = []
-    stack: list[tuple[_Container, list[bytes]]] = []
+    stack: list[tuple[Container, list[bytes]]] = []
 
     def close(depth: int) -> None:
         while len(stack) > depth:

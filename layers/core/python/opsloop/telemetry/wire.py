@@ -43,6 +43,23 @@ def validate(data: bytes, signal: Signal) -> None:
     _check(data, 0, len(data), REQUESTS[signal], MAX_DEPTH, MAX_FIELDS)
 
 
+def check_message(data: bytes, at: int, end: int, name: str) -> None:
+    """Walk what lies between two positions as the message ``name`` (see ``otlp_schema``), or as some fields of it.
+
+    Raises ``WireError`` at the first fault, ``TooLargeError`` above ``MAX_FIELDS`` fields.
+    """
+    _check(data, at, end, MESSAGES[name], MAX_DEPTH, MAX_FIELDS)
+
+
+def is_message(data: bytes, at: int, end: int, name: str) -> bool:
+    """Whether the bytes between two positions are a message called ``name``."""
+    try:
+        check_message(data, at, end, name)
+    except (WireError, TooLargeError):
+        return False
+    return True
+
+
 def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """Return the varint at ``at`` and the position after it."""
     value = shift = 0

@@ -1,0 +1,1 @@
+"""Formats that are not OTLP, each transcoded to OTLP protobuf: one decoder reads them all."""
