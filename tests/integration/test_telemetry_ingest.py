@@ -1,11 +1,15 @@
 """telemetry_ingest on a mocked AWS: each sample event, and stores that fail."""
 
 import json
+from base64 import b64encode
+from binascii import a2b_base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from opsloop.errors import ConflictError, DependencyUnavailableError
 from opsloop.telemetry.segment import decode_body
@@ -91,11 +95,21 @@ def test_an_unterminated_stream_of_an_older_collector_is_read(handler, aws, even
     assert numbers(item)["items"] == 20
 
 
-def test_garbled_records_lie_whole_in_quarantine_and_the_good_one_counts(handler, aws, event, context, capsys):
+def test_garbled_records_lie_in_quarantine_and_what_is_good_counts(handler, aws, event, context, capsys):
     batch = event("telemetry_ingest/one_good_one_garbled")
     handler.lambda_handler(batch, context)
     (item,) = logged(aws)
-    assert (numbers(item)["records"], numbers(item)["quarantined"], numbers(item)["items"]) == (3, 2, 20)
+    good, cut, _ = (a2b_base64(record["kinesis"]["data"]) for record in batch["Records"])
+    spans = [
+        span
+        for group in ExportTraceServiceRequest.FromString(good).resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+    ]
+    whole = sum(span.SerializeToString() in cut for span in spans)  # of the record that breaks off in the middle
+    assert len(spans) == 20
+    assert whole
+    assert (numbers(item)["records"], numbers(item)["quarantined"], numbers(item)["items"]) == (3, 2, 20 + whole)
     kept = aws.objects("QUARANTINE_BUCKET")
     assert b"not telemetry at all" in kept.values()
     assert all(key.startswith("telemetry_ingest/2026-11-20/") for key in kept)
@@ -104,7 +118,10 @@ def test_garbled_records_lie_whole_in_quarantine_and_the_good_one_counts(handler
     metadata = aws.client("s3").head_object(Bucket="opsloop-test-quarantine", Key=garbled)["Metadata"]
     assert "past the end" in metadata["reason"]
     assert metadata["sequence"] == str(int(FIRST) + 21)
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["RecordsQuarantined"] == 2
+    counts, *by_kind = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert counts["RecordsQuarantined"] == 2
+    assert {line["kind"]: line["RecordsQuarantined"] for line in by_kind} == {"truncated": 1, "unsupported_format": 1}
+    assert {line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0][1] for line in by_kind} == {"kind"}
 
 
 def test_a_record_that_is_sent_twice_counts_once(handler, aws, event, context):
@@ -157,13 +174,87 @@ def test_a_stream_that_was_made_again_begins_a_new_log(handler, aws, event, cont
     assert len({item["pk"]["S"] for item in logged(aws)}) == 2
 
 
-def test_a_segment_too_large_for_an_item_lies_in_the_segment_bucket(handler, aws, event, context, monkeypatch):
-    monkeypatch.setattr("opsloop.adapters.telemetry_log.MAX_ITEM_BYTES", 500)
-    handler.lambda_handler(event("telemetry_ingest/receiver_batch"), context)
+def test_a_batch_too_large_for_an_item_becomes_several_that_follow_one_another(
+    handler, aws, event, context, monkeypatch
+):
+    monkeypatch.setattr("opsloop.adapters.telemetry_log.MAX_ITEM_BYTES", 2_500)
+    records = event("telemetry_ingest/receiver_batch")["Records"]
+    again = [json.loads(json.dumps(record)) for record in records for _ in range(4)]
+    for number, record in enumerate(again):
+        record["kinesis"]["sequenceNumber"] = str(int(FIRST) + number)
+        record["kinesis"]["data"] = b64encode(
+            a2b_base64(record["kinesis"]["data"]) + b"\xc2\x3e\x01%d" % (number % 4)
+        ).decode()
+    handler.lambda_handler({"Records": again}, context)
+    items = logged(aws)
+    assert len(items) > 1
+    assert [item["sk"]["S"] for item in items[1:]] == [item["to"]["S"] for item in items[:-1]]
+    assert sum(numbers(item)["records"] for item in items) == 12
+    assert sum(numbers(item)["items"] for item in items) == 4 * (20 + 20 + points())
+    assert all("body" in item or numbers(item)["records"] == 1 for item in items)
+
+
+def test_what_one_record_alone_makes_too_large_lies_in_the_segment_bucket(handler, aws, event, context, monkeypatch):
+    monkeypatch.setattr("opsloop.adapters.telemetry_log.MAX_ITEM_BYTES", 7)  # less than one fingerprint
+    batch = event("telemetry_ingest/sent_twice")
+    first, second = ({"Records": [record]} for record in batch["Records"])
+    handler.lambda_handler(first, context)
     (item,) = logged(aws)
-    assert "body" not in item
-    body = aws.objects("SEGMENT_BUCKET")[item["body_key"]["S"]]
-    assert sum(decode_body(body)[0].count) > 40
+    assert item.keys().isdisjoint({"body", "fingerprints"})
+    objects = aws.objects("SEGMENT_BUCKET")
+    assert sum(decode_body(objects[item["body_key"]["S"]])[0].count) == 20
+    assert len(objects[item["fingerprints_key"]["S"]]) == 8
+    handler.opened.clear()
+    handler.lambda_handler(second, context)
+    assert [numbers(item)["duplicates"] for item in logged(aws)] == [0, 1]  # told from the object
+
+
+def test_two_streams_have_two_logs_and_each_its_own_window(handler, aws, event, context, monkeypatch):
+    aws.client("kinesis").create_stream(StreamName="raw", ShardCount=1)
+    monkeypatch.setattr(handler, "catalog", replace(handler.catalog, streams={"raw": 0}))
+    batch = event("telemetry_ingest/sent_twice")
+    raw = json.loads(json.dumps(batch["Records"]).replace("stream/opsloop-test-stream", "stream/raw"))
+    handler.lambda_handler({"Records": batch["Records"] + raw}, context)
+    found = {item["pk"]["S"].split("#")[1]: numbers(item) for item in logged(aws)}
+    assert {name: (one["duplicates"], one["items"]) for name, one in found.items()} == {
+        "opsloop-test-stream": (1, 20),
+        "raw": (0, 40),
+    }
+
+
+def test_a_request_sent_again_after_a_split_counts_once(handler, aws, event, context, load_handler):
+    handler.lambda_handler({"Records": event("telemetry_ingest/sent_twice")["Records"][:1]}, context)
+    kinesis, name = aws.client("kinesis"), "opsloop-test-stream"
+    shards = kinesis.list_shards(StreamName=name)["Shards"]
+    middle = int(shards[0]["HashKeyRange"]["EndingHashKey"]) // 2
+    kinesis.split_shard(StreamName=name, ShardToSplit=shards[0]["ShardId"], NewStartingHashKey=str(middle))
+    child = kinesis.list_shards(StreamName=name)["Shards"][-1]
+    assert child["ParentShardId"] == shards[0]["ShardId"]
+    again = event("telemetry_ingest/sent_twice")["Records"][1]
+    again["eventID"] = f"{child['ShardId']}:{again['kinesis']['sequenceNumber']}"
+    for environment in (handler, load_handler("telemetry_ingest")):  # and a cold one finds nothing left to do
+        environment.lambda_handler({"Records": [again]}, context)
+    by_log = {}
+    for item in logged(aws):
+        by_log.setdefault(item["pk"]["S"].split("#")[3], []).append(numbers(item))
+    parent, own = by_log[shards[0]["ShardId"]], by_log[child["ShardId"]]
+    assert [(one["records"], one["items"]) for one in parent] == [(1, 20), (0, 0)]  # the second: the child began
+    assert [(one["records"], one["duplicates"], one["items"]) for one in own] == [(1, 1, 0)]
+
+
+def test_an_attempt_that_outlived_its_stream_writes_to_the_log_of_its_time(handler, aws, event, context):
+    batch = event("telemetry_ingest/receiver_batch")
+    handler.lambda_handler(batch, context)
+    (stream,) = handler.streams.values()
+    before = aws.items("TELEMETRY_TABLE")
+    stream.created_s = lambda: 1_900_000_000  # made again since
+    (pk,) = {item["pk"]["S"] for item in logged(aws)}
+    old = pk.split("#")[2]
+    handler.opened.clear()
+    for record in batch["Records"]:
+        record["kinesis"]["approximateArrivalTimestamp"] = int(old) + 1.0
+    handler.lambda_handler(batch, context)
+    assert aws.items("TELEMETRY_TABLE") == before
 
 
 class Failing:
