@@ -5,6 +5,7 @@ ended, so two writers who both continue the log want the same key, and the condi
 (docs/adr/0001-write-once-log.md).
 """
 
+import math
 import struct
 from binascii import a2b_base64
 from collections.abc import Iterator, Sequence
@@ -106,7 +107,8 @@ class TelemetryLog:
     def tail(self, log: str, since_s: float) -> list[Mark]:
         """Return the end of ``log``, oldest first: its last item, and those before it back to arrival ``since_s``."""
         marks: list[Mark] = []
-        for item in self._query(log, "pk = :pk", {}, ScanIndexForward=False, ProjectionExpression=_MARK):
+        options = {"Limit": 1} if since_s == math.inf else {}  # a page of a megabyte is paid for, read or not
+        for item in self._query(log, "pk = :pk", {}, ScanIndexForward=False, ProjectionExpression=_MARK, **options):
             marks.append(self._mark(item))
             if marks[-1].last_arrival_s < since_s:
                 break
