@@ -9,7 +9,11 @@ from opsloop_cli.failure import ExitCode
 PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["status", "services", "kpi", "send", "keys create", "keys list", "keys revoke"])
+COMMANDS = ("status", "services", "kpi", "send", "keys create", "keys list", "keys revoke")
+QUARANTINE = ("quarantine list", "quarantine show", "quarantine replay")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *QUARANTINE])
 def test_the_page_has_each_command(command: str):
     assert f"| `opsloop {command}" in PAGE
 
