@@ -8,6 +8,7 @@ from constructs import Construct
 
 from stacks.constructs.grants import allow_bucket, allow_bus, allow_objects, allow_stream, allow_table
 from stacks.constructs.layer_versions import Layers
+from stacks.constructs.object_rule import ObjectRule
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
 from stacks.constructs.webhook import Webhook
@@ -26,6 +27,9 @@ class TelemetryStack(Stack):
         self._ingest(layers, state, batch_size, window_s)
         self._fold(layers, state)
         self._quarantine(layers, state)
+        self._watch(layers, state)
+        self._import(layers, state)
+        self._describe(layers, state)
 
     def _receive(self, layers: Layers, state: StateStack) -> None:
         receive = OpsFunction(
@@ -126,3 +130,75 @@ class TelemetryStack(Stack):
         allow_bucket(quarantine, state.quarantine, "s3:ListBucket")
         allow_objects(quarantine, state.quarantine, "s3:GetObject", "s3:PutObject")
         quarantine.alarms.quarantined()
+
+    def _watch(self, layers: Layers, state: StateStack) -> None:
+        watch = OpsFunction(
+            self,
+            "Watch",
+            name="telemetry_watch",
+            layers=layers,
+            state=state,
+            environment={
+                "STREAM_NAME": state.stream.stream_name,
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+            },
+            timeout_s=50,  # before the next minute's
+        )
+        watch.started_asynchronously()
+        Schedule(
+            self,
+            "WatchSchedule",
+            function=watch,
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            description="Every minute: how old is the oldest record that was not ingested?",
+            silent_after=Duration.minutes(10),
+        )
+        reads = ("kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator")
+        allow_stream(watch, state.stream, *reads, "kinesis:ListShards")
+        allow_table(watch, state.telemetry, "dynamodb:Query", "dynamodb:PutItem")
+        allow_objects(watch, state.segments, "s3:PutObject")
+        watch.alarms.backlog(state.stream, watch.name)
+
+    def _import(self, layers: Layers, state: StateStack) -> None:
+        import_ = OpsFunction(
+            self,
+            "Import",
+            name="telemetry_import",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+                "IMPORT_BUCKET": state.imports.bucket_name,
+            },
+            memory_mb=3008,  # an object is read whole
+            timeout_s=300,
+        )
+        import_.started_asynchronously()
+        ObjectRule(self, "Imports", function=import_, bucket=state.imports, prefix="import/")
+        allow_table(import_, state.telemetry, "dynamodb:Query", "dynamodb:PutItem")
+        allow_objects(import_, state.imports, "s3:GetObject", "s3:GetObjectVersion")
+        allow_objects(import_, state.segments, "s3:PutObject")
+        allow_objects(import_, state.quarantine, "s3:PutObject")
+
+    def _describe(self, layers: Layers, state: StateStack) -> None:
+        describe = OpsFunction(
+            self,
+            "Describe",
+            name="telemetry_describe",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "ACCESS_TABLE": state.access.table_name,
+            },
+            memory_mb=1024,
+            timeout_s=29,
+        )
+        Webhook(self, "DescribeApi", function=describe, api=state.api, routes=["GET /v1/telemetry/cardinality"])
+        allow_table(describe, state.access, "dynamodb:GetItem")
+        allow_table(describe, state.telemetry, "dynamodb:GetItem")
+        allow_objects(describe, state.segments, "s3:GetObject")

@@ -14,7 +14,10 @@ NEEDS: dict[str, frozenset[str]] = {
     "telemetry_receive": RUNTIME | CODEC,
     "telemetry_ingest": NUMERIC | CODEC,  # the hot path: no powertools, pydantic or pynamodb in a cold start
     "telemetry_quarantine": RUNTIME | NUMERIC | CODEC,  # reads what was set aside as ingest would
+    "telemetry_watch": RUNTIME | NUMERIC | CODEC,  # keeps its measurement as ingest would
+    "telemetry_import": RUNTIME | NUMERIC | CODEC,
     "telemetry_fold": RUNTIME | NUMERIC,
+    "telemetry_describe": RUNTIME | NUMERIC,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute

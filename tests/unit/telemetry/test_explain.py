@@ -312,7 +312,7 @@ def test_two_values_of_a_counter_in_one_minute_give_its_increase():
 
 def test_what_has_no_number_is_null_in_json():
     request = ExportMetricsServiceRequest()
-    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m")
+    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="amazonaws.com/m")
     point = metric.summary.data_points.add(time_unix_nano=int(NOW_S) * S, count=2, sum=3.0)
     point.quantile_values.add(quantile=0.5, value=1.0)
     (row,) = explained(request.SerializeToString()).series
@@ -322,15 +322,24 @@ def test_what_has_no_number_is_null_in_json():
 
 
 def test_an_unreadable_file_says_why_and_at_which_byte():
+    found = explained(b"Good morning.\n")
+    assert (found.items, found.series, found.services) == (0, (), {})
+    assert found.rejected >= 1
+    assert found.refused[0].size == 14
+    assert found.refused[0].byte == 0
+    assert found.error == found.refused[0].reason
+
+
+def test_a_fault_inside_is_found_at_its_byte():
+    body = b"\n\x06\x12\x04\x12\x02\x3f\x00"  # a request of one span, whose first tag has the wire type 7
+    found = explained(body)
+    assert (found.items, [one.byte for one in found.refused]) == (0, [6])
+
+
+def test_a_file_that_is_cut_off_tells_its_whole_items_and_where_it_ends():
     body = GOOD.SerializeToString()
-    length_at = 1
-    too_long = body[:length_at] + b"\xff\xff\x7f" + body[length_at + 2 :]
-    found = explained(too_long)
-    assert found.items == 0
-    assert found.error is not None
-    assert "byte" in found.error
-    assert found.refused[0].size == len(too_long)
-    assert (found.rejected >= 1, found.series) == (True, ())
+    found = explained(body[:-3])
+    assert (found.items, found.rejected, found.error) == (1, 1, None)
 
 
 def test_broken_compression_is_found_at_its_byte():

@@ -1,6 +1,6 @@
 """Telemetry: the receiver reaches the stream alone, ingest decides by the logs alone, nobody deletes anything."""
 
-from tests.unit.stacks.promises import CHECK, GET, PUT, QUERY, UPDATE, WRITE_KEY, Promises
+from tests.unit.stacks.promises import CHECK, GET, PUT, QUERY, READ_KEY, UPDATE, WRITE_KEY, Promises
 
 PROMISES = Promises(
     may={
@@ -35,14 +35,55 @@ PROMISES = Promises(
             "Quarantine/*": {"s3:GetObject", "s3:PutObject"},
             "Key": WRITE_KEY,
         },
+        "telemetry_watch": {
+            "Stream": {
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            },
+            "Telemetry": {PUT, QUERY},
+            "Segments/*": {"s3:PutObject"},
+            "Key": WRITE_KEY,
+        },
+        "telemetry_import": {
+            "Telemetry": {PUT, QUERY},
+            "Import/*": {"s3:GetObject", "s3:GetObjectVersion"},
+            "Segments/*": {"s3:PutObject"},
+            "Quarantine/*": {"s3:PutObject"},
+            "Key": WRITE_KEY,
+        },
         "telemetry_fold": {
             "Telemetry": {PUT, QUERY, GET, UPDATE},
             "Segments/*": {"s3:GetObject", "s3:PutObject"},
             "Bus": {"events:PutEvents"},
             "Key": WRITE_KEY,
         },
+        "telemetry_describe": {
+            "Telemetry": {GET},
+            "Access": {GET},
+            "Segments/*": {"s3:GetObject"},
+            "Key": READ_KEY,
+        },
     },
-    routes=frozenset({"POST /v1/traces", "POST /v1/metrics", "POST /v1/logs", "POST /v1/firehose", "GET /v1/senders"}),
-    started_by={"telemetry_fold": {"rate(1 minute)"}},
+    routes=frozenset(
+        {
+            "POST /v1/traces",
+            "POST /v1/metrics",
+            "POST /v1/logs",
+            "POST /v1/firehose",
+            "GET /v1/senders",
+            "GET /v1/quarantine",
+            "GET /v1/quarantine/item",
+            "GET /v1/quarantine/body",
+            "POST /v1/quarantine/replay",
+            "GET /v1/telemetry/cardinality",
+        }
+    ),
+    started_by={
+        "telemetry_fold": {"rate(1 minute)"},
+        "telemetry_watch": {"rate(1 minute)"},
+        "telemetry_import": {"Import/import/*"},
+    },
     consumers=frozenset({"telemetry_ingest"}),
 )

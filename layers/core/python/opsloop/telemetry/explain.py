@@ -89,8 +89,8 @@ def explain(
     container = unwrap(data, max_bytes=max_bytes)
     readings = [read_record(record, key, max_bytes=max_bytes) for record, key in container.records]
     census = take_census(payload for reading in readings for payload in reading.payloads)
-    arrival_s = _newest_s(census, now_s) if arrival_s is None else arrival_s
-    segment = _plan(container, arrival_s, catalog, max_bytes)
+    arrival_s = newest_s(census, now_s) if arrival_s is None else arrival_s
+    segment = plan_file(container, arrival_s, catalog, max_bytes=max_bytes)
     refusals = [*container.refused, *(Refusal(one.data, one.reason, one.kind) for one in segment.unreadable)]
     refused = tuple(_refused(one) for one in refusals)
     compressions = [container.compression] if container.compression != NONE else []
@@ -118,13 +118,14 @@ def explain(
     )
 
 
-def _newest_s(census: Census, now_s: float) -> float:
+def newest_s(census: Census, now_s: float) -> float:
     """Return the newest time of an item that can be right; else now."""
     latest = (int(now_s) + 60 * MAX_AHEAD_MINUTES) * 10**9
     return max((time_ns for time_ns in census.times_ns if time_ns <= latest), default=int(now_s * 10**9)) / 10**9
 
 
-def _plan(container: Container, arrival_s: float, catalog: Catalog, max_bytes: int) -> Segment:
+def plan_file(container: Container, arrival_s: float, catalog: Catalog, *, max_bytes: int) -> Segment:
+    """Return the segment that ingest would make of the records, had they all arrived at ``arrival_s``."""
     records = [
         StreamRecord(f"{place + 1:0{len(LOG_START)}}", key, record, arrival_s)
         for place, (record, key) in enumerate(container.records)

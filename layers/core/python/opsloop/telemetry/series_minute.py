@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
 from opsloop.clock import format_time, time_of
 from opsloop.histogram import quantiles
 from opsloop.telemetry.aggregate import EXPLICIT, Aggregate
+from opsloop.telemetry.model import CUMULATIVE_KINDS, Series
 
 PROBABILITIES = (0.5, 0.9, 0.95, 0.99)
-CUMULATIVE = "cumulative_"
-_SUMS = ("delta_sum", "cumulative_sum")
+_SUMS = ("delta_sum",)  # percentiles of increases say more of the sender's interval than of what it measures
+_UNKNOWN: list[float | None] = [None] * len(PROBABILITIES)
 
 
 @dataclass(frozen=True)
 class SeriesMinute:
     """One series in one minute, in the metric's unit. What is not known, or means nothing, is None.
 
-    Of a cumulative stream ``min`` and ``max`` are values of its counter, and ``sum`` is by how much it rose since the
-    point before; None for the first point, whose past is not in the data.
+    Of a cumulative stream ``count`` is how many points there are, ``min`` and ``max`` are the least and the greatest
+    total that these told, and ``sum`` is by how much the total rose since the point before: within the data alone, so
+    None where there is no point before.
     """
 
     service: str
@@ -41,44 +44,87 @@ class SeriesMinute:
 
 
 def series_minutes(cells: Aggregate) -> Iterator[SeriesMinute]:
-    """Yield a row per cell, in order of series and minute."""
-    last: dict[int, float] = {}
-    for cell, index in enumerate(cells.series_index.tolist()):
-        series = cells.series[index]
-        low, high = float(cells.minimum[cell]), float(cells.maximum[cell])
-        if series.kind.startswith(CUMULATIVE):
-            total = _increase(last.get(index), low, high, int(cells.count[cell]))
-            last[index] = high
-        else:  # without a sum and a maximum it was only counted, as log records are
-            total = float(cells.total[cell]) if cells.total[cell] or not np.isnan(high) else None
-        p50, p90, p95, p99 = [None] * 4 if series.kind in _SUMS else _percentiles(cells, cell)
-        yield SeriesMinute(
-            service=series.service,
-            operation=series.operation,
-            kind=series.kind,
-            metric=series.metric,
-            unit=series.unit,
-            attributes=dict(series.attributes),
-            minute=format_time(time_of(int(cells.minute[cell]))),
-            count=int(cells.count[cell]),
-            errors=int(cells.errors[cell]),
-            sum=_number(total),
-            min=_number(low),
-            max=_number(high),
-            p50=p50,
-            p90=p90,
-            p95=p95,
-            p99=p99,
-        )
+    """Yield a row per series and minute, in their order."""
+    last: dict[int, _State] = {}
+    rows = zip(range(len(cells)), cells.series_index.tolist(), cells.minute.tolist(), strict=True)
+    for (index, minute), group in groupby(rows, key=lambda row: row[1:]):
+        places = [cell for cell, *_ in group]
+        if cells.series[index].kind in CUMULATIVE_KINDS:
+            row = _of_states(cells, places, last)
+        else:
+            (cell,) = places  # all but states are added up
+            row = _of_cell(cells, cell)
+        yield _row(cells.series[index], minute, row)
 
 
-def _increase(before: float | None, low: float, high: float, points: int) -> float | None:
-    """Return by how much a counter rose to ``high``; one that is below the point before began again at 0."""
-    if before is None:
-        return high - low if points > 1 else None
-    if high < before:
-        return high
-    return high - before if low >= before else high - before + low
+@dataclass(frozen=True)
+class _State:
+    """A total since ``since``."""
+
+    since: int
+    total: float
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    count: int
+    errors: int
+    total: float | None
+    low: float
+    high: float
+    percentiles: list[float | None]
+
+
+def _row(series: Series, minute: int, numbers: _Numbers) -> SeriesMinute:
+    p50, p90, p95, p99 = numbers.percentiles
+    return SeriesMinute(
+        service=series.service,
+        operation=series.operation,
+        kind=series.kind,
+        metric=series.metric,
+        unit=series.unit,
+        attributes=dict(series.attributes),
+        minute=format_time(time_of(minute)),
+        count=numbers.count,
+        errors=numbers.errors,
+        sum=_number(numbers.total),
+        min=_number(numbers.low),
+        max=_number(numbers.high),
+        p50=p50,
+        p90=p90,
+        p95=p95,
+        p99=p99,
+    )
+
+
+def _of_cell(cells: Aggregate, cell: int) -> _Numbers:
+    kind = cells.series[cells.series_index[cell]].kind
+    total, high = float(cells.total[cell]), float(cells.maximum[cell])
+    is_measured = total != 0 or not np.isnan(high)  # else it was only counted, as log records are
+    return _Numbers(
+        count=int(cells.count[cell]),
+        errors=int(cells.errors[cell]),
+        total=total if is_measured else None,
+        low=float(cells.minimum[cell]),
+        high=high,
+        percentiles=_UNKNOWN if kind in _SUMS else _percentiles(cells, cell),
+    )
+
+
+def _of_states(cells: Aggregate, places: list[int], last: dict[int, _State]) -> _Numbers:
+    """Return the numbers of one stream's points in one minute; ``last`` keeps the last state of each stream."""
+    increase: float | None = None
+    index = int(cells.series_index[places[0]])
+    for cell in places:
+        since = 0 if cells.times is None else int(cells.times[cell, 0])
+        state = _State(since, float(cells.total[cell]))
+        before = last.get(index)
+        if before is not None:  # a total of another start, or one that fell, has begun again at 0
+            is_new = state.since != before.since or state.total < before.total
+            increase = (increase or 0.0) + state.total - (0.0 if is_new else before.total)
+        last[index] = state
+    totals = cells.total[places]
+    return _Numbers(len(places), 0, increase, float(totals.min()), float(totals.max()), _UNKNOWN)
 
 
 def _percentiles(cells: Aggregate, cell: int) -> list[float | None]:
@@ -86,7 +132,7 @@ def _percentiles(cells: Aggregate, cell: int) -> list[float | None]:
     buckets = slice(cells.bucket_start[cell], cells.bucket_start[cell + 1])
     keys, counts = cells.bucket_key[buckets], cells.bucket_count[buckets]
     if not len(keys):
-        return [None] * len(PROBABILITIES)
+        return _UNKNOWN
     minimum, maximum = float(cells.minimum[cell]), float(cells.maximum[cell])
     if cells.scale[cell] != EXPLICIT:
         scale = int(cells.scale[cell])
