@@ -11,7 +11,8 @@ from typing import Any
 
 import deflate
 
-from opsloop.errors import InvalidInputError, TooLargeError
+from opsloop.errors import TooLargeError
+from opsloop.telemetry.fault import CHECKSUM, COMPRESSION, TRUNCATED, UnreadableError
 
 GZIP, ZLIB, RAW_DEFLATE, ZSTD = 31, 15, -15, 0  # zlib's window bits for its three framings
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -84,7 +85,8 @@ def _stream(data: bytes, framing: int, max_bytes: int, accept_unterminated: bool
             try:
                 part = decompressor.decompress(piece, max_bytes - total + 1)
             except _errors(framing) as error:
-                raise InvalidInputError(f"{name} body is broken near byte {start}: {error}") from None
+                kind = CHECKSUM if "incorrect data check" in str(error) else COMPRESSION
+                raise UnreadableError(f"{name} body is broken near byte {start}: {error}", kind) from None
             total += len(part)
             if total > max_bytes:
                 raise TooLargeError(f"body is larger than {max_bytes} bytes after inflation")
@@ -96,12 +98,14 @@ def _stream(data: bytes, framing: int, max_bytes: int, accept_unterminated: bool
             if at == len(data):
                 return b"".join(parts)
             if framing not in (GZIP, ZSTD) or framing_of(bytes(view[at : at + 4])) != framing:
-                raise InvalidInputError(f"{len(data) - at} bytes follow the end of the {name} body, at byte {at}")
+                raise UnreadableError(
+                    f"{len(data) - at} bytes follow the end of the {name} body, at byte {at}", COMPRESSION
+                )
             if members == MAX_MEMBERS:
-                raise InvalidInputError(f"{name} body has more than {MAX_MEMBERS} members")
+                raise UnreadableError(f"{name} body has more than {MAX_MEMBERS} members", COMPRESSION)
             decompressor = new()
     if not accept_unterminated:
-        raise InvalidInputError(f"{name} body is cut off, at byte {len(data)}")
+        raise UnreadableError(f"{name} body is cut off, at byte {len(data)}", TRUNCATED)
     return b"".join(parts)
 
 

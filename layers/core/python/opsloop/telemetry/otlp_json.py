@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opsloop.errors import InvalidInputError, TooLargeError
-from opsloop.telemetry.fault import MalformedError
+from opsloop.telemetry.fault import MALFORMED, TRUNCATED, MalformedError, UnreadableError
 from opsloop.telemetry.otlp_schema import LEN, MESSAGES, REQUESTS, SIGNALS, Field, Message, Signal
 from opsloop.telemetry.wire import MAX_DEPTH
 
@@ -67,7 +67,9 @@ def json_fault(error: ValueError | RecursionError) -> InvalidInputError:
         return InvalidInputError(f"JSON is not UTF-8, at byte {error.start}")
     if isinstance(error, json.JSONDecodeError):
         at = len(error.doc[: error.pos].encode("utf-8", "surrogatepass"))
-        return InvalidInputError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}, at byte {at}")
+        is_cut_off = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
+        reason = f"not JSON: {error.msg} at line {error.lineno} column {error.colno}, at byte {at}"
+        return UnreadableError(reason, TRUNCATED if is_cut_off else MALFORMED)
     if isinstance(error, RecursionError):
         return InvalidInputError("JSON is nested too deeply")
     return InvalidInputError("JSON holds an integer of more than 64 bits")  # the interpreter refuses 4,300 digits

@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from opsloop.errors import InvalidInputError, PermanentError, TooLargeError
 from opsloop.telemetry.detect import detect_signal as detect_signal
 from opsloop.telemetry.fault import (
-    COMPRESSION,
     MALFORMED,
     TOO_LARGE,
     TRUNCATED,
@@ -48,7 +47,8 @@ from opsloop.telemetry.reading import partition_key as partition_key
 
 UNKNOWN = "unknown"
 MAX_WRAPPINGS = 3  # compressions and aggregates around one another
-MAX_BOMBS = 4  # parts of one record that inflate beyond the limit before the rest is not tried any more
+MAX_BOMBS = 4  # parts of one record that inflate beyond the limit, or to much of nothing, before no more are inflated
+_LARGE_BYTES = 1 << 20
 _KPL_MAGIC = b"\xf3\x89\x9a\xc2"
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?[\s\x1e]*[{\[]")
 _JSON_AFTER_NEWLINE = re.compile(rb"\n\s*[{\[]")
@@ -66,7 +66,7 @@ class _Room:
 
     def inflate(self, data: bytes, framing: int, *, accept_unterminated: bool = True) -> bytes:
         """Return ``data`` inflated within what is left for the record."""
-        if not self.bombs_left:
+        if self.bombs_left <= 0:
             raise TooLargeError("other parts of the record were larger than it may be after inflation")
         try:
             plain = inflate(data, framing, max_bytes=self.bytes_left, accept_unterminated=accept_unterminated)
@@ -189,10 +189,7 @@ def _compressed(data: bytes, hint: str, room: _Room) -> Reading:
     if framing is None:
         raise InvalidInputError("no compression that its first bytes name")
     _wrap(room)
-    try:
-        plain = room.inflate(data, framing)
-    except InvalidInputError as error:
-        raise UnreadableError(error.message, COMPRESSION) from None
+    plain = room.inflate(data, framing)
     if not plain:
         raise UnreadableError(f"{name_of_framing(framing)} body holds nothing", TRUNCATED)
     return _unwrapped(plain, hint, room)
@@ -231,6 +228,10 @@ def _unwrapped(plain: bytes, hint: str, room: _Room) -> Reading:
     room.wrappings_left -= 1
     try:
         return _read(plain, hint, room)
+    except PermanentError:
+        room.bytes_left += len(plain)  # it is not kept: other parts of the record may have the room
+        room.bombs_left -= len(plain) > _LARGE_BYTES
+        raise
     finally:
         room.wrappings_left += 1
 

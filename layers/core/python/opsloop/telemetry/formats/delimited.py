@@ -4,7 +4,7 @@ Source: Amazon CloudWatch user guide, "Metric stream output in OpenTelemetry 1.0
 """
 
 from opsloop.errors import TooLargeError
-from opsloop.telemetry.fault import TRUNCATED, UnreadableError
+from opsloop.telemetry.fault import MALFORMED, TRUNCATED, UnreadableError
 from opsloop.telemetry.wire import WireError, read_varint
 
 MAX_MESSAGES = 10_000  # of a record; CloudWatch packs tens
@@ -27,7 +27,7 @@ def frames(data: bytes) -> tuple[list[tuple[int, int]], UnreadableError | None]:
         except WireError as error:
             return found, _cut_off(f"{error}", found)
         if size > _MAX_LENGTH or (size and at < len(data) and data[at] != _FIRST_OF_REQUEST):
-            raise UnreadableError(f"not a request after a length, at byte {start}", TRUNCATED)
+            raise UnreadableError(f"not a request after a length, at byte {start}", MALFORMED)
         if at + size > len(data):
             reason = f"a request of {size} bytes is cut off after {len(data) - at}, at byte {start}"
             return found, _cut_off(reason, found)

@@ -14,7 +14,7 @@ from opsloop.telemetry.otlp_schema import LEN, VARINT
 from opsloop.telemetry.wire import WireError, read_varint, scan
 
 MAGIC = b"\xf3\x89\x9a\xc2"
-MAX_RECORDS = 100_000  # of an aggregate; the library itself stops at 50 KiB or a few thousand
+MAX_RECORDS = 20_000  # of an aggregate; the library itself stops at 50 KiB or a few thousand
 _MD5_BYTES = 16
 _PARTITION_KEYS, _RECORDS = 1, 3
 _KEY_INDEX, _DATA = 1, 3
