@@ -1,7 +1,7 @@
 """Rows of metrics: what instruments measured, and by how much cumulative streams rose."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,22 +10,39 @@ from hypothesis import strategies as st
 
 from opsloop.kpi.metric import MetricQuestion, metric_rows, read_metric_rows
 from opsloop.kpi.model import MetricRow, State
-from opsloop.telemetry.aggregate import EXPLICIT, from_points, merge
+from opsloop.telemetry.aggregate import EXPLICIT, Aggregate, from_points, merge
 from opsloop.telemetry.model import Block, Series
 from tests.unit.kpi.blocks import HOUR, LogRecord, block
 
 LATER = HOUR + 10_000
 
 
-def cumulative(start_minute: int, name: str = "a", kind: str = "cumulative_sum") -> Series:
-    return Series("shop", "sold", kind, unit="{item}", attributes=(("stream", f"{start_minute * 60}-{name}"),))
+@dataclass(frozen=True)
+class Stream:
+    """A cumulative stream, and the minute in which it started."""
+
+    series: Series
+    start: int
 
 
-def points(hour: int, *measured: tuple[Series, int, float]) -> Block:
+def cumulative(start_minute: int, name: str = "a", kind: str = "cumulative_sum") -> Stream:
+    return Stream(Series("shop", "sold", kind, unit="{item}", attributes=(("opsloop.stream", name),)), start_minute)
+
+
+def points(hour: int, *measured: tuple[Series | Stream, int, float]) -> Block:
     """Return the block of ``hour`` with those of the points (series, minute, value) that lie in it."""
     inside = [one for one in measured if hour <= one[1] < hour + 60]
-    cells = [from_points([one], np.array([0]), np.array([at]), np.array([float(value)])) for one, at, value in inside]
-    return replace(block(hour), cells=merge(cells))
+    return replace(block(hour), cells=merge(cell(*one) for one in inside))
+
+
+def cell(source: Series | Stream, minute: int, value: float) -> Aggregate:
+    series = source.series if isinstance(source, Stream) else source
+    made = from_points([series], np.array([0]), np.array([minute]), np.array([float(value)]))
+    if isinstance(source, Series):
+        return made
+    if series.kind != "cumulative_sum":
+        made = replace(made, count=np.array([int(value)]), total=np.array([2.5 * value]))
+    return replace(made, times=np.array([[source.start * 60, minute * 60 + 30]]) * 10**9)
 
 
 def rows(blocks: Sequence[Block], metric: str = "sold", *, first: int = HOUR, hours: int = 1) -> list[MetricRow]:
@@ -93,10 +110,10 @@ def test_a_stream_that_falls_without_a_new_start_counts_from_zero_again():
     assert row.sum == 9.0
 
 
-def test_a_cumulative_histogram_tells_how_many_were_measured():
+def test_a_cumulative_histogram_tells_how_many_were_measured_and_their_sum():
     stream = cumulative(HOUR + 1, kind="cumulative_histogram")
     (row,) = rows([points(HOUR, (stream, HOUR + 2, 30), (stream, HOUR + 3, 40))])
-    assert (row.count, row.sum, row.mean) == (40, None, None)
+    assert (row.count, row.sum, row.mean) == (40, 100.0, 2.5)
 
 
 @given(
@@ -108,7 +125,7 @@ def test_hours_of_cumulative_streams_add_up_to_their_last_values(increments):
     total, measured = {"a": 0, "b": 0}, []
     for name, minute, increment in sorted(increments, key=lambda one: one[1]):
         total[name] += increment
-        measured.append((cumulative(HOUR, name), HOUR + minute, total[name]))
+        measured.append((cumulative(HOUR, name), HOUR + minute, total[name]))  # of one minute the greatest counts
     hours = [points(HOUR + 60 * n, *measured) for n in range(3)]
     whole = metric_rows(hours, "sold", "day", HOUR - HOUR % 1440, HOUR - HOUR % 1440 + 1440, now_minute=LATER)
     assert sum(row.sum for row in rows(hours, hours=3)) == sum(row.sum for row in whole) == sum(total.values())

@@ -68,7 +68,7 @@ class Cell:
         return self.count, self.errors, math.fsum(self.totals), low, high, scale, dict(sorted(keys.items()))
 
 
-Cells = defaultdict[tuple[Series, int], Cell]
+Cells = defaultdict[tuple[Any, ...], Cell]
 
 
 @lru_cache(maxsize=100_000)
@@ -99,12 +99,15 @@ def coarser(one: int, by: int) -> int:
     return -(1 << 20) - ((-(1 << 20) - one) // 2**by) if one < ZERO else one // 2**by
 
 
-def as_dict(aggregate: Aggregate) -> dict[tuple[Series, int], tuple[Any, ...]]:
-    """An aggregate in the form of ``Cell.merged``."""
-    found = {}
+def as_dict(aggregate: Aggregate) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """An aggregate in the form of ``Cell.merged``; states also by their start and time."""
+    found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for i in range(len(aggregate)):
         buckets = slice(aggregate.bucket_start[i], aggregate.bucket_start[i + 1])
-        place = aggregate.series[aggregate.series_index[i]], int(aggregate.minute[i])
+        series = aggregate.series[aggregate.series_index[i]]
+        place = series, int(aggregate.minute[i])
+        if series.kind.startswith("cumulative"):
+            place = (*place, *map(int, aggregate.times[i]))
         assert place not in found
         found[place] = (
             int(aggregate.count[i]),
@@ -159,7 +162,20 @@ def decode(signal: str, body: bytes, arrival: int, dimensions: tuple[str, ...] =
     """Every series and minute of one request."""
     cells: Cells = defaultdict(Cell)
     {"traces": _traces, "logs": _logs, "metrics": _metrics}[signal](cells, body, arrival, dimensions)
-    return {place: cell.merged() for place, cell in cells.items()}
+    return last_states({place: cell.merged() for place, cell in cells.items()})
+
+
+def last_states(found: dict[tuple[Any, ...], tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Of the states of one stream, start, minute and ten seconds the last; one at its own start stays besides."""
+    kept: dict[Any, Any] = {}
+    for place, cell in found.items():
+        slot = place
+        if len(place) > 2:
+            series, minute, since, at = place
+            slot = (series, minute, since, "start" if at == since else at // 10**10)
+        if slot not in kept or len(place) == 2 or place[3] > kept[slot][0][3]:
+            kept[slot] = place, cell
+    return dict(kept.values())
 
 
 def _traces(cells: Cells, body: bytes, arrival: int, dimensions: tuple[str, ...]) -> None:
@@ -196,33 +212,47 @@ def _metrics(cells: Cells, body: bytes, arrival: int, dimensions: tuple[str, ...
             for point in getattr(metric, which).data_points if which else ():
                 if point.flags & 1:
                     continue
-                for kind, bounds, numbers in _point(which, getattr(metric, which), point):
+                for kind, bounds, numbers in _point(which, metric, point):
                     own = chosen(dimensions, point.attributes, group.resource)
-                    if kind.startswith("cumulative"):
-                        own = tuple(sorted([*own, ("stream", stream(group.resource, point))]))
+                    at: tuple[int, ...] = (minute(point.time_unix_nano, arrival),)
+                    if is_cumulative := kind.startswith("cumulative"):
+                        own = tuple(sorted([*own, ("opsloop.stream", stream(group.resource, point))]))
+                        last = 2**63 - 1
+                        at = (*at, min(point.start_time_unix_nano, last), min(point.time_unix_nano, last))
                     one = Series(service(group.resource), metric.name, kind, "", metric.unit, own, bounds)
-                    cells[one, minute(point.time_unix_nano, arrival)].add(numbers[0], 0, *numbers[1:])
+                    cell = cells[one, *at]
+                    if is_cumulative and cell.totals:
+                        there = (cell.count, cell.totals[0], cell.minima[0], cell.maxima[0])
+                        if rank(there) > rank((numbers[0], numbers[3], numbers[1], numbers[2])):
+                            continue
+                        cells[one, *at] = cell = Cell()
+                    cell.add(numbers[0], 0, *numbers[1:])
+
+
+def rank(numbers: tuple[float, ...]) -> tuple[tuple[bool, float], ...]:
+    """An order of states of one time, in which NaN is the greatest."""
+    return tuple((math.isnan(one), 0.0 if math.isnan(one) else one) for one in numbers)
 
 
 def stream(resource: Any, point: Any) -> str:
-    """The name of a cumulative stream: its start, and a hash of resource, attributes in any order, and start."""
+    """The name of a cumulative stream: a hash of its resource and its attributes in any order."""
     digest = blake2b(digest_size=8)
     for part in (resource.SerializeToString(), *sorted(pair.SerializeToString() for pair in point.attributes)):
         digest.update(struct.pack(">I", len(part)) + part)
-    digest.update(struct.pack("<Q", point.start_time_unix_nano))
-    return f"{point.start_time_unix_nano // 10**9}-{digest.hexdigest()}"
+    return digest.hexdigest()
 
 
-def _point(which: str, data: Any, point: Any) -> Iterator[tuple[str, tuple[float, ...], tuple[Any, ...]]]:
-    """Yield kind, bounds and numbers of a point."""
+def _point(which: str, metric: Any, point: Any) -> Iterator[tuple[str, tuple[float, ...], tuple[Any, ...]]]:
+    """Yield kind, bounds and numbers of a point: count, minimum, maximum, sum, scale, buckets."""
+    data = getattr(metric, which)
     has_temporality = which in ("sum", "histogram", "exponential_histogram")
     is_cumulative = has_temporality and data.aggregation_temporality == 2
     is_state = is_cumulative and which == "sum" and not data.is_monotonic
-    if is_cumulative and not is_state:
-        number = "cumulative_" + which
-        value = float(point.count) if which != "sum" else float(point.as_int or point.as_double)
-        if which != "sum" or (point.WhichOneof("value") and math.isfinite(value)):
-            yield number, (), (1, value, value, value, 6, Counter())
+    prefix = "cumulative_" if is_cumulative else ""
+    if is_cumulative and which == "sum" and not is_state:
+        value = float(point.as_int or point.as_double)
+        if point.WhichOneof("value") and math.isfinite(value):
+            yield "cumulative_sum", (), (1, value, value, value, 6, Counter())
     elif which in ("gauge", "sum"):
         value = float(point.as_int if point.WhichOneof("value") == "as_int" else point.as_double)
         if point.WhichOneof("value") and math.isfinite(value):
@@ -234,7 +264,8 @@ def _point(which: str, data: Any, point: Any) -> Iterator[tuple[str, tuple[float
     elif which == "summary":
         ends = {quantile.quantile: quantile.value for quantile in point.quantile_values}
         low, high = ends.get(0.0, math.nan), ends.get(1.0, math.nan)
-        yield "summary", (), (point.count, low, high, point.sum, 6, Counter())
+        kind = "summary" if metric.name.startswith("amazonaws.com/") else "cumulative_summary"
+        yield kind, (), (point.count, low, high, point.sum, 6, Counter())
     else:
         low, high = (
             getattr(point, side) if point.HasField(side) else (math.nan if point.count else empty)
@@ -243,7 +274,7 @@ def _point(which: str, data: Any, point: Any) -> Iterator[tuple[str, tuple[float
         total = point.sum if point.HasField("sum") else (math.nan if point.count else 0.0)
         if which == "histogram":
             buckets = Counter({i: count for i, count in enumerate(point.bucket_counts) if count})
-            yield "histogram", tuple(point.explicit_bounds), (point.count, low, high, total, EXPLICIT, buckets)
+            yield prefix + "histogram", tuple(point.explicit_bounds), (point.count, low, high, total, EXPLICIT, buckets)
         else:
             buckets = Counter({ZERO: point.zero_count} if point.zero_count else {})
             finer = max(point.scale - 6, 0)
@@ -252,4 +283,4 @@ def _point(which: str, data: Any, point: Any) -> Iterator[tuple[str, tuple[float
             for i, count in enumerate(point.negative.bucket_counts):
                 buckets[-(1 << 20) - (point.negative.offset + i) // 2**finer] += count
             scale = min(point.scale, 6)
-            yield "exponential_histogram", (), (point.count, low, high, total, scale, +buckets)
+            yield prefix + "exponential_histogram", (), (point.count, low, high, total, scale, +buckets)

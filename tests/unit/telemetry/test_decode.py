@@ -19,6 +19,7 @@ from opsloop.telemetry.ingest import _READERS, plan
 from opsloop.telemetry.payload import read_payload
 from opsloop.telemetry.segment import StreamRecord
 from opsloop.telemetry.shard_log import ShardLog
+from opsloop.telemetry.values import Values, aggregate, joined
 from tests.unit.telemetry.otlp_messages import messages
 from tests.unit.telemetry.plain_decoder import as_dict, decode
 
@@ -135,11 +136,18 @@ def test_generated_requests_aggregate_as_plain_loops_say(signal):
                 minutes = (one.time_ns // np.uint64(60_000_000_000)).astype(np.int64)
                 is_off = (minutes < arrival - 7 * 1440) | (minutes > arrival + 10)
                 keep = one.record == number
-                parts.append(select(replace(one.cells, minute=np.where(is_off, arrival, minutes)), keep))
+                clamped = np.where(is_off, arrival, minutes)
+                if isinstance(one.cells, Values):
+                    parts.append(aggregate(joined([one.cells.only(keep)]), clamped[keep]))
+                else:
+                    parts.append(select(replace(one.cells, minute=clamped), keep))
             found = as_dict(merge(parts))
             expected = {
-                (replace(one, operation=name_of(one.operation.encode()), metric=name_of(one.metric.encode())), at): cell
-                for (one, at), cell in decode(signal, body, arrival, DIMENSIONS).items()
+                (
+                    replace(one, operation=name_of(one.operation.encode()), metric=name_of(one.metric.encode())),
+                    *at,
+                ): cell
+                for (one, *at), cell in decode(signal, body, arrival, DIMENSIONS).items()
             }
             assert same(found, expected)
 
@@ -296,21 +304,24 @@ def test_an_exponential_histogram_finer_than_scale_6_is_brought_down_and_one_out
     assert cell[5:] == (6, {-(1 << 20) - 1: 2, -(1 << 19): 1, -1: 3})
 
 
-def test_cumulative_streams_are_kept_apart_and_keep_their_values():
+def test_cumulative_streams_are_kept_apart_and_keep_their_states():
     def add(metric):
         metric.sum.aggregation_temporality = 2
         metric.sum.is_monotonic = True
-        for host, start, value in (("a", 1, 10), ("a", 1, 14), ("b", 1, 100), ("a", 2, 3)):
+        for host, start, second, value in (("a", 1, 0, 10), ("a", 1, 10, 14), ("b", 1, 0, 100), ("a", 2, 0, 3)):
             point = metric.sum.data_points.add(as_int=value, start_time_unix_nano=start)
-            point.time_unix_nano = int(ARRIVAL_S) * 10**9
+            point.time_unix_nano = (int(ARRIVAL_S) + second) * 10**9
             point.attributes.add(key="host").value.string_value = host
 
     cells = segment([metrics(add)]).cells
     assert {series.kind for series in cells.series} == {"cumulative_sum"}
-    assert sorted(zip(cells.minimum.tolist(), cells.maximum.tolist(), cells.count.tolist(), strict=True)) == [
-        (3.0, 3.0, 1),
-        (10.0, 14.0, 2),
-        (100.0, 100.0, 1),
+    assert len(cells.series) == 2  # a start is no series of its own
+    at = [int(ARRIVAL_S) * 10**9, (int(ARRIVAL_S) + 10) * 10**9]
+    assert sorted(zip(cells.total.tolist(), cells.times.tolist(), strict=True)) == [
+        (3.0, [2, at[0]]),
+        (10.0, [1, at[0]]),
+        (14.0, [1, at[1]]),
+        (100.0, [1, at[0]]),
     ]
     assert len(cells.bucket_key) == 0
 
@@ -326,21 +337,23 @@ def test_a_cumulative_sum_that_may_fall_is_a_gauge():
     assert (cells.minimum.tolist(), cells.maximum.tolist(), cells.count.tolist()) == ([-1.0], [3.0], [2])
 
 
-def test_a_cumulative_histogram_keeps_its_count_per_stream():
+def test_a_cumulative_histogram_keeps_the_last_state_whole_and_a_repetition_adds_nothing():
     def add(metric):
         metric.histogram.aggregation_temporality = 2
-        for count in (5, 9):
+        for count, second in ((9, 5), (5, 1), (9, 5)):
             metric.histogram.data_points.add(
                 count=count,
-                sum=1.0,
+                sum=2.0 * count,
                 explicit_bounds=[1.0],
-                bucket_counts=[count, 0],
-                time_unix_nano=int(ARRIVAL_S) * 10**9,
+                bucket_counts=[count - 1, 1],
+                time_unix_nano=(int(ARRIVAL_S) + second) * 10**9,
             )
 
     cells = segment([metrics(add)]).cells
     assert cells.series[0].kind == "cumulative_histogram"
-    assert (cells.minimum.tolist(), cells.maximum.tolist()) == ([5.0], [9.0])
+    assert cells.series[0].bounds == (1.0,)
+    assert (cells.count.tolist(), cells.total.tolist()) == ([9], [18.0])
+    assert (cells.bucket_key.tolist(), cells.bucket_count.tolist()) == ([0, 1], [8, 1])
 
 
 def test_dimensions_come_from_the_catalog_of_the_service_alone():

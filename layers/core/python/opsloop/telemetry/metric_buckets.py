@@ -32,20 +32,6 @@ class Buckets:
     bounds: list[tuple[float, ...]]
     is_sound: NDArray[np.bool_]
 
-    def only(self, is_wanted: NDArray[np.bool_]) -> "Buckets":
-        """Return these with no buckets, nor bounds, for the points for which ``is_wanted`` is false."""
-        rows = np.flatnonzero(is_wanted[self.owner])
-        bounds = [*self.bounds, ()]
-        return Buckets(
-            self.owner[rows],
-            self.key[rows],
-            self.count[rows],
-            np.where(is_wanted, self.scale, SCALE),
-            np.where(is_wanted, self.bounds_id, len(bounds) - 1),
-            bounds,
-            self.is_sound,
-        )
-
 
 def no_buckets(points: int) -> Buckets:
     """Return the buckets of points that have none."""

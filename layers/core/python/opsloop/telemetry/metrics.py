@@ -1,12 +1,14 @@
 """Metric points -> series per service and instrument.
 
 * gauge, delta_sum: each point's value, with histogram.
-* A cumulative sum that may fall (an up-down counter) tells a state, not an amount: it is kept as a gauge.
-* cumulative_sum, monotonic: one series per stream (attribute ``stream``), because differences need a stream's own
-  order, which a sharded stream does not keep; minimum and maximum per minute are what a reader differences.
+* A cumulative sum that may fall (an up-down counter) tells a level, not an amount: it is kept as a gauge.
 * histogram, exponential_histogram (delta): counts, sums, buckets add up; minimum and maximum where the point has them.
-* cumulative_histogram, cumulative_exponential_histogram: one series per stream of its cumulative count, as for sums.
-* summary: counts and sums add up; quantiles 0 and 1 are minimum and maximum; other quantiles cannot be merged.
+* cumulative_sum, cumulative_histogram, cumulative_exponential_histogram, cumulative_summary: one series per stream,
+  whose cells are states, the whole point each. Amounts are their differences, and differences need a stream's own
+  order, which a sharded stream does not keep: so a reader takes them (``kpi.increase``).
+* summary: those of CloudWatch, which are of one period each: counts and sums add up. Of every other summary the count
+  and the sum are totals since its start, as OTLP says. Quantiles 0 and 1 are minimum and maximum; other quantiles
+  cannot be merged.
 
 Points that say "no recorded value", and points without a finite number, are dropped and counted.
 Layout: opentelemetry-proto v1, metrics/v1/metrics.proto.
@@ -14,7 +16,6 @@ Layout: opentelemetry-proto v1, metrics/v1/metrics.proto.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +23,25 @@ from numpy.typing import NDArray
 from opsloop.catalog import Catalog
 from opsloop.telemetry.aggregate import select
 from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Fields, Ints, signed
-from opsloop.telemetry.envelope import Decoded, Messages, Requests, cells_of, series_of
+from opsloop.telemetry.envelope import (
+    Decoded,
+    Messages,
+    Pairs,
+    Requests,
+    cells_of,
+    resource_attributes,
+    series_of,
+)
 from opsloop.telemetry.metric_buckets import Buckets, explicit_buckets, exponential_buckets, no_buckets, single_buckets
-from opsloop.telemetry.model import Series
+from opsloop.telemetry.metric_exemplars import exemplars_of
+from opsloop.telemetry.metric_streams import streams_of
+from opsloop.telemetry.model import REPLICA, STREAM, Series
 
 Names = tuple[Ints, list[str]]
 """For each message the number of its name, and the names."""
 
-STREAM = "stream"
-NS_PER_S = 1_000_000_000
+PER_PERIOD = "amazonaws.com/"
+"""How the names of CloudWatch's metrics begin: their summaries are of one period each, not of all since a start."""
 MAX_COUNT = 1 << 53
 """Counts above this are not believed: they could not be added up exactly."""
 
@@ -39,6 +50,7 @@ _GAUGE, _SUM, _HISTOGRAM, _EXPONENTIAL, _SUMMARY = 5, 7, 9, 10, 11
 _POINTS, _TEMPORALITY, _IS_MONOTONIC = 1, 2, 3
 _CUMULATIVE = 2
 _NO_RECORDED_VALUE = np.uint64(1)
+_LAST_TIME = np.uint64((1 << 63) - 1)
 
 
 @dataclass(frozen=True)
@@ -55,16 +67,25 @@ class _Layout:
     minimum: int = 0
     maximum: int = 0
     flags: int = 8
+    exemplars: int = 0
 
 
 _LAYOUTS = {
-    _GAUGE: _Layout("gauge", "gauge"),
-    _SUM: _Layout("delta_sum", "cumulative_sum"),
-    _HISTOGRAM: _Layout("histogram", "cumulative_histogram", attributes=9, minimum=11, maximum=12, flags=10),
-    _EXPONENTIAL: _Layout(
-        "exponential_histogram", "cumulative_exponential_histogram", attributes=1, minimum=12, maximum=13, flags=10
+    _GAUGE: _Layout("gauge", "gauge", exemplars=5),
+    _SUM: _Layout("delta_sum", "cumulative_sum", exemplars=5),
+    _HISTOGRAM: _Layout(
+        "histogram", "cumulative_histogram", attributes=9, minimum=11, maximum=12, flags=10, exemplars=8
     ),
-    _SUMMARY: _Layout("summary", "summary"),
+    _EXPONENTIAL: _Layout(
+        "exponential_histogram",
+        "cumulative_exponential_histogram",
+        attributes=1,
+        minimum=12,
+        maximum=13,
+        flags=10,
+        exemplars=11,
+    ),
+    _SUMMARY: _Layout("summary", "cumulative_summary"),
 }
 _AS_DOUBLE, _AS_INT = 4, 6
 _QUANTILES, _QUANTILE, _QUANTILE_VALUE = 6, 1, 2
@@ -74,7 +95,7 @@ _QUANTILES, _QUANTILE, _QUANTILE_VALUE = 6, 1, 2
 class _Points:
     """Data points of one kind. ``metric`` is the number of each point's metric.
 
-    ``is_cumulative`` and ``is_state`` exclude one another: a total since a start, or a level that rises and falls.
+    ``is_cumulative`` and ``is_level`` exclude one another: a total since a start, or a level that rises and falls.
     """
 
     layout: _Layout
@@ -82,7 +103,7 @@ class _Points:
     fields: Fields
     metric: Ints
     is_cumulative: NDArray[np.bool_]
-    is_state: NDArray[np.bool_]
+    is_level: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -121,23 +142,25 @@ def read_metrics(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decode
     for number, layout in _LAYOUTS.items():
         data = fields.of(number, LEN)
         if len(data):
-            points = _points(requests, layout, metrics.of(data), data.owner)
+            points = _points(requests, layout, metrics.of(data), data.owner, names)
             decoded.append(_decode(requests, points, _measure(requests, number, points), names, units))
     return decoded, requests.is_bad
 
 
-def _points(requests: Requests, layout: _Layout, data: Messages, metric: Ints) -> _Points:
+def _points(requests: Requests, layout: _Layout, data: Messages, metric: Ints, names: Names) -> _Points:
     fields = requests.scan(data, (_POINTS, _TEMPORALITY, _IS_MONOTONIC))
     is_cumulative = fields.values(_TEMPORALITY, VARINT, len(data)) == _CUMULATIVE
-    if layout.kind == layout.cumulative_kind:
-        is_cumulative[:] = False  # gauges and summaries have no temporality
-    is_state = np.zeros(len(data), dtype=bool)
-    if layout is _LAYOUTS[_SUM]:
-        is_state = is_cumulative & (fields.values(_IS_MONOTONIC, VARINT, len(data)) == 0)
+    is_level = np.zeros(len(data), dtype=bool)
+    if layout is _LAYOUTS[_GAUGE]:
+        is_cumulative[:] = False  # a gauge has no temporality, nor has a summary
+    elif layout is _LAYOUTS[_SUMMARY]:
+        is_cumulative = ~np.array([name.startswith(PER_PERIOD) for name in names[1]], dtype=bool)[names[0][metric]]
+    elif layout is _LAYOUTS[_SUM]:
+        is_level = is_cumulative & (fields.values(_IS_MONOTONIC, VARINT, len(data)) == 0)
     found = fields.of(_POINTS, LEN)
     messages, owner = data.of(found), found.owner
-    is_total = (is_cumulative & ~is_state)[owner]
-    return _Points(layout, messages, requests.scan(messages), metric[owner], is_total, is_state[owner])
+    is_total = (is_cumulative & ~is_level)[owner]
+    return _Points(layout, messages, requests.scan(messages), metric[owner], is_total, is_level[owner])
 
 
 def _measure(requests: Requests, number: int, points: _Points) -> _Measured:
@@ -177,22 +200,13 @@ def _summaries(requests: Requests, points: _Points) -> _Measured:
 
 
 def _histograms(points: _Points, buckets: Buckets) -> _Measured:
-    """Return delta histograms as they are, and cumulative ones as the value of their count."""
     count, is_kept = _count(points)
-    layout, is_cumulative = points.layout, points.is_cumulative
-    reached = points.bits(layout.count).astype(np.float64)
+    layout = points.layout
     total, minimum, maximum = (
         np.where(count > 0, _finite(points.double(number)), of_nothing)  # a point without any value must add nothing
         for number, of_nothing in ((layout.total, 0.0), (layout.minimum, np.inf), (layout.maximum, -np.inf))
     )
-    return _Measured(
-        np.where(is_cumulative, 1, count),
-        np.where(is_cumulative, reached, total),
-        np.where(is_cumulative, reached, minimum),
-        np.where(is_cumulative, reached, maximum),
-        buckets.only(~is_cumulative),
-        np.where(is_cumulative, reached <= MAX_COUNT, is_kept & buckets.is_sound),
-    )
+    return _Measured(count, total, minimum, maximum, buckets, is_kept & buckets.is_sound)
 
 
 def _count(points: _Points) -> tuple[Ints, NDArray[np.bool_]]:
@@ -207,26 +221,9 @@ def _finite(column: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _decode(requests: Requests, points: _Points, measured: _Measured, names: Names, units: Names) -> Decoded:
-    attributes = points.fields.of(points.layout.attributes, LEN)
-    owners = points.messages.of(attributes)
-    dimension, dimensions = requests.dimensions(points.messages, requests.pairs(owners, attributes.owner))
-    stream, streams = _streams(requests, points, attributes)
+    time = points.bits(points.layout.time)
+    series, index = _series(requests, points, measured.buckets, names, units)
     buckets = measured.buckets
-    (name_id, name), (unit_id, unit) = names, units
-    columns = (points.messages.resource, name_id[points.metric], unit_id[points.metric])
-    index, combinations = series_of((*columns, dimension, stream, buckets.bounds_id, points.is_state.astype(np.int64)))
-    layout = points.layout
-    series = [
-        Series(
-            requests.services[a],
-            name[b],
-            _LAYOUTS[_GAUGE].kind if is_state else layout.kind if e < 0 else layout.cumulative_kind,
-            unit=unit[c],
-            attributes=dimensions[d] if e < 0 else tuple(sorted((*dimensions[d], (STREAM, streams[e])))),
-            bounds=buckets.bounds[f],
-        )
-        for a, b, c, d, e, f, is_state in combinations
-    ]
     cells = cells_of(
         series,
         index,
@@ -240,35 +237,70 @@ def _decode(requests: Requests, points: _Points, measured: _Measured, names: Nam
         bucket_key=buckets.key.astype(np.int32),
         bucket_count=buckets.count,
     )
+    cells = replace(cells, times=_times(points, time))
     kept = measured.is_kept
     dropped = np.bincount(points.messages.record[~kept], minlength=len(requests.is_bad))
+    found = points.fields.of(points.layout.exemplars, LEN)
+    exemplars = exemplars_of(requests, points.messages, found, time, series, np.where(kept, index, -1))
     rows = np.flatnonzero(kept)
-    time = points.bits(layout.time)
-    return Decoded(select(cells, kept), points.messages.record[rows], time[rows], dropped)
+    return Decoded(select(cells, kept), points.messages.record[rows], time[rows], dropped, exemplars)
 
 
-def _streams(requests: Requests, points: _Points, attributes: Fields) -> tuple[Ints, list[str]]:
-    """Return for each point the number of its stream, -1 unless it is cumulative, and the streams' names.
+def _times(points: _Points, time: Bits) -> Ints | None:
+    """Return start and time of each cumulative point; None if there is none."""
+    if not points.is_cumulative.any():
+        return None
+    both = np.stack([points.bits(points.layout.start), time], axis=1)
+    return np.where(points.is_cumulative[:, np.newaxis], np.minimum(both, _LAST_TIME).astype(np.int64), 0)
 
-    A stream is what one process counts under one set of attributes since one start. Its name begins with that start,
-    in seconds since the epoch: a reader of its first value has to know whether it rose from 0 in the time it reads.
+
+def _series(
+    requests: Requests, points: _Points, buckets: Buckets, names: Names, units: Names
+) -> tuple[list[Series], Ints]:
+    """Return the series, which may repeat, and the place of each point's."""
+    messages, layout = points.messages, points.layout
+    attributes = points.fields.of(layout.attributes, LEN)
+    pairs = requests.pairs(messages.of(attributes), attributes.owner)
+    dimension, dimensions = requests.dimensions(messages, pairs)
+    keys = [requests.service(name).replica_attribute for name in requests.services]
+    cumulative = np.flatnonzero(points.is_cumulative)
+    stream, streams = streams_of(requests, messages, attributes, cumulative, keys)
+    replica, replicas = _replicas(requests, messages, pairs, keys)
+    (name_id, name), (unit_id, unit) = names, units
+    columns = (messages.resource, name_id[points.metric], unit_id[points.metric], dimension, stream, replica)
+    index, combinations = series_of((*columns, buckets.bounds_id, points.is_level.astype(np.int64)))
+    series = []
+    for a, b, c, d, e, f, g, is_level in combinations:
+        own = [pair for pair in dimensions[d] if pair[0] != keys[a]]
+        own += [(STREAM, streams[e])] if e >= 0 else []
+        own += [(REPLICA, replicas[f])] if f >= 0 else []
+        kind = _LAYOUTS[_GAUGE].kind if is_level else layout.kind if e < 0 else layout.cumulative_kind
+        series.append(
+            Series(
+                requests.services[a],
+                name[b],
+                kind,
+                unit=unit[c],
+                attributes=tuple(sorted(own)),
+                bounds=buckets.bounds[g],
+            )
+        )
+    return series, index
+
+
+def _replicas(requests: Requests, points: Messages, pairs: Pairs, keys: Sequence[str]) -> tuple[Ints, list[str]]:
+    """Return for each point the number of the replica that sent it, -1 if unknown, and the replicas' names.
+
+    ``keys`` names the attribute that tells them, for each resource: a point's own, else its resource's.
     """
     ids = np.full(len(points), -1, dtype=np.int64)
-    rows = np.flatnonzero(points.is_cumulative)
-    if not len(rows):
-        return ids, []
-    data = requests.buffer.data
-    pairs: dict[int, list[bytes]] = {int(row): [] for row in rows}
-    for owner, begin, end in zip(
-        attributes.owner.tolist(), attributes.begin.tolist(), attributes.end.tolist(), strict=True
-    ):
-        if owner in pairs:
-            pairs[owner].append(data[begin:end])
-    start = points.bits(points.layout.start)
-    numbers: dict[str, int] = {}
-    for row, parts in pairs.items():
-        resource = requests.resource_bytes[points.messages.resource[row]]
-        whole = b"".join(len(part).to_bytes(4, "big") + part for part in (resource, *sorted(parts)))
-        name = f"{int(start[row]) // NS_PER_S}-{blake2b(whole + start[row].tobytes(), digest_size=8).hexdigest()}"
-        ids[row] = numbers.setdefault(name, len(numbers))
-    return ids, list(numbers)
+    names: list[str] = []
+    for key in sorted({key for key in keys if key}):
+        (own,), texts = pairs.columns([key], len(points))
+        resources = [(resource_attributes(content) or {}).get(key) for content in requests.resource_bytes]
+        inherited = np.array([len(texts) + i if text else -1 for i, text in enumerate(resources)], dtype=np.int64)
+        found = np.where(own >= 0, own, inherited[points.resource])
+        is_theirs = np.array([one == key for one in keys], dtype=bool)[points.resource] & (found >= 0)
+        ids = np.where(is_theirs, found + len(names), ids)
+        names += [*texts, *(text or "" for text in resources)]
+    return ids, names
