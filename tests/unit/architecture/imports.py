@@ -8,7 +8,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "layers" / "core" / "python"
-SHARED = ("opsloop.errors", "opsloop.clock", "opsloop.histogram", "opsloop.events", "opsloop.catalog")
+SHARED = (
+    "opsloop.errors",
+    "opsloop.clock",
+    "opsloop.histogram",
+    "opsloop.events",
+    "opsloop.catalog",
+    "opsloop.dataclass",
+)
 POWERTOOLS = "aws_lambda_powertools"
 NOT_CAPABILITIES = {"adapters", "runtime"}
 
