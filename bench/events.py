@@ -81,7 +81,7 @@ def spans(chance: random.Random, count: int) -> bytes:
             span_id=chance.randbytes(8),
             parent_span_id=chance.randbytes(8),
             name=f"GET /shop/v1/route-{route}/{{id}}",
-            kind=chance.choice([2, 2, 3, 1]),  # type: ignore[arg-type]
+            kind=chance.choice([2, 2, 3, 1]),
             start_time_unix_nano=start,
             end_time_unix_nano=start + int(chance.lognormvariate(17, 1)) + 1,
             flags=257,
@@ -100,8 +100,9 @@ def spans(chance: random.Random, count: int) -> bytes:
         span.attributes.add(key="http.response.status_code").value.int_value = status
         _attribute(span, "http.route", f"/shop/v1/route-{route}/{{id}}")
         if status == 503:
-            span.status.code = 2  # type: ignore[assignment]
-    return request.SerializeToString()
+            span.status.code = 2
+    body: bytes = request.SerializeToString()
+    return body
 
 
 def logs(chance: random.Random, count: int) -> bytes:
@@ -116,7 +117,7 @@ def logs(chance: random.Random, count: int) -> bytes:
         record = scope.log_records.add(
             time_unix_nano=time_ns,
             observed_time_unix_nano=time_ns + 1_000,
-            severity_number=severity,  # type: ignore[arg-type]
+            severity_number=severity,
             severity_text="INFO",
             trace_id=chance.randbytes(16),
             span_id=chance.randbytes(8),
@@ -125,7 +126,8 @@ def logs(chance: random.Random, count: int) -> bytes:
         record.body.string_value = f"order {chance.randrange(10**6)} was handled in {chance.randrange(900)} ms"
         _attribute(record, "logger.name", f"shop.orders.worker-{chance.randrange(20)}")
         _attribute(record, "http.route", f"/shop/v1/route-{chance.randrange(ROUTES)}/{{id}}")
-    return request.SerializeToString()
+    body: bytes = request.SerializeToString()
+    return body
 
 
 def points(chance: random.Random, count: int) -> bytes:
@@ -147,7 +149,8 @@ def points(chance: random.Random, count: int) -> bytes:
         _attribute(point, "http.route", f"/shop/v1/route-{chance.randrange(ROUTES)}/{{id}}")
         point.attributes.add(key="http.response.status_code").value.int_value = chance.choice([200, 200, 404, 503])
         _measure(kind, point, chance)
-    return request.SerializeToString()
+    body: bytes = request.SerializeToString()
+    return body
 
 
 def _measure(kind: str, point: Any, chance: random.Random) -> None:

@@ -86,8 +86,10 @@ class Found:
             Share(service, hour, len(records), sum(records.values()))
             for (service, hour), records in self.shares.items()
         ]
-        exemplars = [Exemplar(*place, *one) for place, one in sorted(self.exemplars.items())]
-        return encode_body(self.aggregate(), tuple(sorted(shares)), tuple(exemplars))
+        exemplars = tuple(
+            Exemplar(series, hour, *one) for (series, hour), one in sorted(self.exemplars.items()) if one[2]
+        )
+        return encode_body(self.aggregate(), tuple(sorted(shares)), exemplars)
 
     def aggregate(self) -> Aggregate:
         """Return the cells in canonical form."""
@@ -173,11 +175,11 @@ def _add_span(
     cell.minimum, cell.maximum = min(cell.minimum, duration), max(cell.maximum, duration)
     key = bucket_key(duration)
     cell.buckets[key] = cell.buckets.get(key, 0) + 1
-    if len(span.trace_id) == 16 and len(span.span_id) == 8:
-        place = series, minute - minute % 60
-        exemplar = duration, start, span.trace_id.hex(), span.span_id.hex()
-        if place not in found.exemplars or exemplar > found.exemplars[place]:
-            found.exemplars[place] = exemplar
+    place = series, minute - minute % 60
+    if place not in found.exemplars or (duration, start) >= found.exemplars[place][:2]:
+        is_known = len(span.trace_id) == 16 and len(span.span_id) == 8
+        ids = (span.trace_id.hex(), span.span_id.hex()) if is_known else ("", "")
+        found.exemplars[place] = max(found.exemplars.get(place, (-1.0, 0, "", "")), (duration, start, *ids))
 
 
 def _add_log(

@@ -12,19 +12,19 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from opsloop.catalog import Catalog, Service
-from opsloop.errors import InvalidInputError
 from opsloop.telemetry.aggregate import merge, select
 from opsloop.telemetry.envelope import any_value_text, name_of
 from opsloop.telemetry.ingest import _READERS, plan
-from opsloop.telemetry.payload import read_payload
 from opsloop.telemetry.segment import StreamRecord
 from opsloop.telemetry.shard_log import ShardLog
 from opsloop.telemetry.values import Values, aggregate, joined
 from tests.unit.telemetry.otlp_messages import messages
 from tests.unit.telemetry.plain_decoder import as_dict, decode
+from tests.unit.telemetry.plain_reader import read
 
 ROOT = Path(__file__).resolve().parents[3]
-OURS = sorted(path for path in (ROOT / "tests/data/otlp").iterdir() if path.suffix in (".pb", ".bin", ".json"))
+SUFFIXES = (".pb", ".gz", ".bin", ".json", ".ndjson")
+OURS = sorted(path for path in (ROOT / "tests/data/otlp").iterdir() if path.suffix in SUFFIXES)
 SHARED = ROOT.parent / "shared/data/otlp"
 DIMENSIONS = ("http.route", "service.version", "a")
 CATALOG = Catalog({}, Service("", 4, "", "", "", DIMENSIONS, 100_000, 0.05))
@@ -49,17 +49,13 @@ def same(found, expected):
 
 
 def check_file(path):
-    data = path.read_bytes()
-    try:
-        payload = read_payload(data, "", max_bytes=1 << 26)
-    except InvalidInputError:
-        pytest.skip(f"{path.name} is of a format that is not read yet")
-    expected = decode(payload.signal, payload.protobuf, int(ARRIVAL_S) // 60, DIMENSIONS)
+    records, signal, request = read(path)
+    expected = decode(signal, request, int(ARRIVAL_S) // 60, DIMENSIONS)
     assert expected
-    found = segment([data])
+    found = segment(records)
     assert found.unreadable == ()
     assert same(as_dict(found.cells), expected)
-    if payload.signal != "metrics":
+    if signal != "metrics":
         assert found.items == sum(one[0] for one in expected.values())
 
 
@@ -71,7 +67,7 @@ def test_each_sample_aggregates_as_plain_loops_say(path):
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the larger set of samples is not beside this checkout")
 @pytest.mark.parametrize(
     "path",
-    sorted(path for path in SHARED.glob("*") if path.suffix in (".pb", ".gz", ".bin") or path.suffix == ".json"),
+    sorted(path for path in SHARED.glob("*") if path.suffix in SUFFIXES),
     ids=lambda path: path.name,
 )
 def test_each_shared_sample_aggregates_as_plain_loops_say(path):

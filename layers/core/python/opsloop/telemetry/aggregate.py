@@ -228,6 +228,11 @@ def select(aggregate: Aggregate, is_wanted: NDArray[np.bool_]) -> Aggregate:
     )
 
 
+def in_order(series: Iterable[Series]) -> list[Series]:
+    """Return series in the order that canonical aggregates have them in."""
+    return sorted(series, key=_IN_ORDER)
+
+
 _CELL_COLUMNS = ("minute", "count", "errors", "total", "minimum", "maximum", "scale")
 
 
@@ -238,7 +243,7 @@ def _none(kind: type) -> NDArray:  # type: ignore[type-arg]
 def _sorted_series(cells: Aggregate) -> tuple[tuple[Series, ...], NDArray[np.int32]]:
     """Return the used series in order, once each, and for each old position the new one."""
     used = np.unique(cells.series_index).tolist()
-    series = sorted({cells.series[i] for i in used}, key=_IN_ORDER)
+    series = in_order({cells.series[i] for i in used})
     position = {one: at for at, one in enumerate(series)}
     place = np.zeros(len(cells.series), dtype=np.int32)
     place[used] = [position[cells.series[i]] for i in used]

@@ -29,7 +29,7 @@ MAX_FIELDS = 1 << 22
 
 _FEW = 12  # below this many cursors a step of numpy costs more than walking
 _LONG_LIST, _FEW_LISTS = 24, 120  # messages of more fields than that are lists, which are walked ten times as fast
-_PADDING = 160  # a look-up may begin up to two varints past the end, and reads 128 bytes
+_PADDING = 400  # a look-up may begin some 260 bytes past the end (a key's length is believed), and reads 128 bytes
 _WORD_ENDS = np.uint64(0x8080808080808080)
 _MAX_LENGTH = np.uint64(1 << 40)
 _LONG = 1 << 42  # more than a buffer holds

@@ -1,7 +1,7 @@
 """What the three OTLP requests share: requests hold resources, these hold scopes, these hold items with attributes."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -10,12 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opsloop.catalog import Catalog
+from opsloop.catalog import Catalog, Service
 from opsloop.telemetry.aggregate import Aggregate
 from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Buffer, Fields, Ints
 from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.model import Series
+from opsloop.telemetry.semconv import names_of, new_name
+from opsloop.telemetry.span_exemplars import Spans
+from opsloop.telemetry.values import Values
 from opsloop.telemetry.wire import WireError, read_varint, scan
 
 UNKNOWN_SERVICE = "unknown_service"
@@ -38,6 +41,7 @@ SERVICE_NAMES = (
 MAX_NAME_CHARACTERS = 200
 _RESOURCE, _SCOPES, _ITEMS = 1, 2, 2
 _KEY, _VALUE = 1, 2
+_KEY_TAG, _VALUE_TAG, _ONE_BYTE, _LONG_KEY = 0x0A, 0x12, 0x80, 255
 _ANY_STRING, _ANY_BOOL, _ANY_INT, _ANY_DOUBLE = 1, 2, 3, 4
 
 
@@ -55,22 +59,23 @@ class Messages:
 
     def of(self, fields: Fields) -> "Messages":
         """Return the messages that lie in ``fields`` of these messages."""
-        return Messages(fields.begin, fields.end, self.record[fields.owner], self.resource[fields.owner])
+        return Messages(fields.begin, fields.end, self.record.take(fields.owner), self.resource.take(fields.owner))
 
 
 class Decoded(NamedTuple):
-    """Items of one signal, one cell each in ``cells``, in no order; ``cells.minute`` is not set yet.
+    """Items of one signal. ``cells``: one cell each, in no order, ``cells.minute`` not set yet; or their values.
 
     ``record`` is the position of each item's request, ``time_ns`` its time since the epoch. ``dropped`` counts per
     request the items that hold no number that could be counted. ``exemplars`` come with the hour of their own time;
-    each names the position of its request.
+    each names the position of its request. ``spans``: where these lie, if they are spans.
     """
 
-    cells: Aggregate
+    cells: Aggregate | Values
     record: Ints
     time_ns: Bits
     dropped: Ints
     exemplars: tuple[tuple[int, Exemplar], ...] = ()
+    spans: Spans | None = None
 
 
 class Requests:
@@ -83,19 +88,26 @@ class Requests:
         self.is_bad = np.zeros(len(bodies), dtype=bool)
         self._catalog = catalog
         self._requests = Messages(begins, ends, np.arange(len(bodies)), np.zeros(len(bodies), dtype=np.int64))
+        self._known: dict[str, Service] = {}
         self.services: list[str] = []
         self._resources: list[dict[str, str]] = []
         self._resource_kind: Ints = np.empty(0, dtype=np.int64)
         self.resource_bytes: list[bytes] = []
 
+    def service(self, name: str) -> Service:
+        """Return what the catalog says of a service."""
+        if name not in self._known:
+            self._known[name] = self._catalog.service(name)
+        return self._known[name]
+
     def items(self) -> Messages:
         """Return the spans, metrics or log records of all requests; ``resource`` numbers ``self.services``."""
         groups = self._requests.of(self.scan(self._requests).of(1, LEN))
-        found = self.scan(groups, (_RESOURCE, _SCOPES))
+        found = self.scan(groups)
         self._read_resources(*found.ranges(_RESOURCE, len(groups)), groups.record)
         groups = Messages(groups.begin, groups.end, groups.record, self._resource_kind)
         scopes = groups.of(found.of(_SCOPES, LEN))
-        return scopes.of(self.scan(scopes, (_ITEMS,)).of(_ITEMS, LEN))
+        return scopes.of(self.scan(scopes).of(_ITEMS, LEN))
 
     def scan(self, messages: Messages, wanted: Iterable[int] | None = None) -> Fields:
         """Return the fields of ``messages``, and note the requests in which one is malformed."""
@@ -111,37 +123,55 @@ class Requests:
 
     def pairs(self, attributes: Messages, owner: Ints) -> "Pairs":
         """Return the key-value pairs ``attributes``, each of the item ``owner``."""
-        fields = self.scan(attributes, (_KEY, _VALUE))
-        n = len(attributes)
-        return Pairs(self, owner, attributes.record, *fields.ranges(_KEY, n), *fields.ranges(_VALUE, n))
+        return Pairs(self, attributes, owner)
+
+    def dimension_names(self) -> list[str]:
+        """Return the attributes that the catalog allows for any of the services, by their new names, sorted."""
+        return sorted({new_name(name) for service in set(self.services) for name in self.service(service).dimensions})
 
     def dimensions(self, items: Messages, pairs: "Pairs") -> tuple[Ints, list[tuple[tuple[str, str], ...]]]:
         """Return for each item the number of its dimensions, and the dimensions by number, sorted by name.
 
         They are what the catalog allows for the item's service: the item's own attributes, else its resource's.
         """
-        allowed = [self._catalog.service(service).dimensions for service in self.services]
-        columns, texts = [], []
-        keys = sorted({key for keys in allowed for key in keys})
-        for key in keys:
-            ids, values = pairs.text(key, len(items))
-            inherited = [resource.get(key) for resource in self._resources]
-            values = [*values, *(value or "" for value in inherited)]
-            own = len(values) - len(inherited)
-            fallback = np.array([own + i if value is not None else -1 for i, value in enumerate(inherited)])
-            may = np.array([key in keys for keys in allowed], dtype=bool)
-            if len(items):
-                ids = np.where(ids < 0, fallback[items.resource], ids)
-                ids = np.where(may[items.resource], ids, -1)
-            columns.append(ids)
-            texts.append(values)
+        names = self.dimension_names()
+        columns, texts = pairs.columns(names, len(items))
+        columns, texts = self.inherited(items, names, columns, texts)
         if not columns:
             return np.zeros(len(items), dtype=np.int64), [()]
         codes, rows = combine(columns)
-        return codes, [
-            tuple((key, text[ids[row]]) for key, ids, text in zip(keys, columns, texts, strict=True) if ids[row] >= 0)
-            for row in rows.tolist()
-        ]
+        return codes, [named(names, [int(column[row]) for column in columns], texts) for row in rows.tolist()]
+
+    def inherited(
+        self, items: Messages, names: Sequence[str], columns: Sequence[Ints], texts: list[str]
+    ) -> tuple[list[Ints], list[str]]:
+        """Return ``columns``, one per name, with resources' attributes where items have none and -1 where none may be.
+
+        ``texts`` are the attributes by the numbers in the columns; they are returned with some more.
+        """
+        numbers = {text: number for number, text in enumerate(texts)}
+        allowed = [{new_name(name) for name in self.service(service).dimensions} for service in self.services]
+        filled = []
+        for name, ids in zip(names, columns, strict=True):
+            found = [next((r[one] for one in names_of(name) if one in r), None) for r in self._resources]
+            fallback = [-1 if text is None else numbers.setdefault(text, len(numbers)) for text in found]
+            if len(items) and max(fallback) >= 0:
+                ids = np.where(ids < 0, np.array(fallback).take(items.resource), ids)
+            may = np.array([name in one for one in allowed], dtype=bool)
+            if len(items) and not may.all():
+                ids = np.where(may.take(items.resource), ids, -1)
+            filled.append(ids)
+        return filled, list(numbers)
+
+    def per_service(self, items: Messages, value: Callable[[Service], int]) -> Ints:
+        """Return for each item a number that the catalog says of its service."""
+        return np.array([value(self.service(name)) for name in self.services], dtype=np.int64).take(items.resource)
+
+    def service_numbers(self, items: Messages) -> tuple[Ints, list[str]]:
+        """Return for each item the number of its service, and the services: several resources may be of one."""
+        names = list(dict.fromkeys(self.services))
+        number = {name: at for at, name in enumerate(names)}
+        return np.array([number[name] for name in self.services], dtype=np.int64).take(items.resource), names
 
     def _read_resources(self, begin: Ints, end: Ints, record: Ints) -> None:
         """Read each distinct resource once: a sender repeats its own in every request."""
@@ -154,29 +184,88 @@ class Requests:
             self.services.append(service_name(attributes or {}))
 
 
-@dataclass(frozen=True)
 class Pairs:
-    """Key-value pairs of items, and where their keys and values lie."""
+    """Key-value pairs of items, and where their keys and values lie.
 
-    _requests: Requests
-    owner: Ints
-    record: Ints
-    key_begin: Ints
-    key_end: Ints
-    value_begin: Ints
-    value_end: Ints
+    A pair as exporters write it is a key and a value, each of less than 128 bytes: four bytes tell that it is one. Only
+    the others are taken apart.
+    """
+
+    def __init__(self, requests: Requests, attributes: Messages, owner: Ints) -> None:
+        self._buffer = buffer = requests.buffer
+        self.owner = owner
+        begin, end = attributes.begin, attributes.end
+        key_size = buffer.bytes[1:].take(begin)
+        value_at = begin + key_size
+        value_at += 2
+        value_size = buffer.bytes[1:].take(value_at)
+        is_usual = (buffer.bytes.take(begin) == _KEY_TAG) & (buffer.bytes.take(value_at) == _VALUE_TAG)
+        is_usual &= (key_size | value_size) < _ONE_BYTE
+        value_at += 2
+        is_usual &= value_at + value_size == end
+        self._key_begin, self._key_size = begin + 2, key_size
+        self._value_begin, self._value_end = value_at, end
+        if not is_usual.all():
+            self._take_apart(requests, attributes, np.flatnonzero(~is_usual))
+
+    def find(self, key: str) -> Ints:
+        """Return the pairs with that key, in their order."""
+        name = key.encode()
+        if not 0 < len(name) < _LONG_KEY:
+            return np.empty(0, dtype=np.int64)
+        rows = np.flatnonzero(self._key_size == len(name))
+        is_it: NDArray[np.bool_] = self._buffer.texts(len(name))[self._key_begin.take(rows)] == name
+        return rows[is_it]
 
     def text(self, key: str, items: int) -> tuple[Ints, list[str]]:
         """Return for each item the number of its text under ``key`` (-1: none, or a list or bytes), and the texts."""
-        buffer = self._requests.buffer
-        rows = np.flatnonzero(buffer.is_equal(self.key_begin, self.key_end, key.encode()))
-        ids = np.full(items, -1, dtype=np.int64)
-        numbers, contents = buffer.distinct(self.value_begin[rows], self.value_end[rows])
-        values = [any_value_text(content) for content in contents]
-        has_text = np.array([value is not None for value in values], dtype=bool)
-        chosen = has_text[numbers] if len(numbers) else np.zeros(0, dtype=bool)
-        ids[self.owner[rows[chosen]]] = numbers[chosen]
-        return ids, [value or "" for value in values]
+        (ids,), texts = self._columns([[self.find(key)]], items)
+        return ids, texts
+
+    def columns(self, names: Sequence[str], items: int) -> tuple[list[Ints], list[str]]:
+        """Return per attribute, given by its new name, the number of each item's text (-1: none), and the texts.
+
+        An attribute is found under its old names as well; the new one wins. Lists and bytes have no text.
+        """
+        return self._columns([[self.find(one) for one in names_of(name)] for name in names], items)
+
+    def _columns(self, found: list[list[Ints]], items: int) -> tuple[list[Ints], list[str]]:
+        """Return for each group of pairs, the preferred ones first, each item's text; and the texts."""
+        every = [rows for group in found for rows in group if len(rows)]
+        if not every:
+            return [np.full(items, -1, dtype=np.int64) for _ in found], []
+        rows = np.concatenate(every)
+        numbers, contents = self._buffer.distinct(self._value_begin.take(rows), self._value_end.take(rows))
+        texts: dict[str, int] = {}
+        of_content = [
+            -1 if (text := any_value_text(one)) is None else texts.setdefault(text, len(texts)) for one in contents
+        ]
+        numbers = np.array(of_content, dtype=np.int64).take(numbers)
+        column_of = iter(np.split(numbers, np.cumsum([len(rows) for rows in every])[:-1]))
+        columns = []
+        for group in found:
+            ids = np.full(items, -1, dtype=np.int64)
+            parts = [(rows, next(column_of)) for rows in group if len(rows)]
+            for rows, column in reversed(parts):
+                if column.min() < 0:
+                    rows, column = rows[column >= 0], column[column >= 0]
+                ids[self.owner.take(rows)] = column
+            columns.append(ids)
+        return columns, list(texts)
+
+    def _take_apart(self, requests: Requests, attributes: Messages, rows: Ints) -> None:
+        some = Messages(attributes.begin[rows], attributes.end[rows], attributes.record[rows], rows)
+        fields = requests.scan(some)
+        begin, end = fields.ranges(_KEY, len(rows))
+        self._key_begin[rows], self._key_size[rows] = begin, np.minimum(end - begin, _LONG_KEY)
+        self._value_begin[rows], ends = fields.ranges(_VALUE, len(rows))
+        self._value_end = self._value_end.copy()
+        self._value_end[rows] = ends
+
+
+def named(names: Sequence[str], ids: Sequence[int], texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of name and text for the numbers that are no -1."""
+    return tuple((name, texts[number]) for name, number in zip(names, ids, strict=True) if number >= 0)
 
 
 def series_of(columns: Sequence[Ints]) -> tuple[Ints, list[tuple[int, ...]]]:

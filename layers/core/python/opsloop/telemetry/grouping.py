@@ -27,18 +27,15 @@ def representatives(rows: Bits) -> tuple[Ints, Ints]:
     ``rows`` has shape (n,) or (n, columns).
     """
     n = len(rows)
-    found = np.arange(n)
-    left: Ints | None = None  # all, at first
+    found = np.empty(n, dtype=np.int64)
+    left = np.arange(n)
     for turn in range(_ROUNDS):
-        part = rows if left is None else rows[left]
+        part = rows[left] if turn else rows
         place = _same_slot(part, turn)
         is_equal = part == part.take(place, axis=0)
         if is_equal.ndim > 1:
             is_equal = is_equal.all(axis=1) if is_equal.shape[1] > 6 else _all(is_equal)
-        if left is None:
-            found = np.where(is_equal, place, -1)
-        else:
-            found[left] = np.where(is_equal, left[place], -1)
+        found[left] = np.where(is_equal, left.take(place), -1)
         left = np.flatnonzero(found < 0)
         if not len(left):
             break
@@ -94,7 +91,8 @@ def _same_slot(rows: Bits, turn: int) -> Ints:
     slot = (code >> np.uint64(64 - bits)).view(np.int64)
     row = np.empty(1 << bits, dtype=np.int64)
     row[slot[::-1]] = np.arange(n)[::-1]  # the first of a slot is written last
-    return row.take(slot)
+    same: Ints = row.take(slot)
+    return same
 
 
 def _all(is_equal: NDArray[np.bool_]) -> NDArray[np.bool_]:

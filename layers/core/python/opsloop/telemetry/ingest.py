@@ -1,8 +1,9 @@
 """Records of one shard -> the segment that extends its log. Pure: all that is known, time included, comes in."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,16 @@ from opsloop.telemetry.payload import Payload, Refusal, read_record
 from opsloop.telemetry.salvage import salvage
 from opsloop.telemetry.segment import Segment, Share, StreamRecord, Unreadable
 from opsloop.telemetry.shard_log import ShardLog
+from opsloop.telemetry.span_exemplars import Spans, slowest
 from opsloop.telemetry.spans import read_spans
+from opsloop.telemetry.values import Values, aggregate, joined
 
-MAX_AGE_MINUTES = 7 * MINUTES_PER_DAY
+MAX_AGE_DAYS = 7
 MAX_AHEAD_MINUTES = 10
 CHUNK_RECORDS = 256  # larger temporaries leave the processor's cache: 1.4 to 1.7 times slower
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 2 << 20
+EPOCH_DAY = date(1970, 1, 1)
+_NEVER = 1 << 62
 
 _READERS: dict[Signal, Callable[[Sequence[bytes], Catalog], tuple[list[Decoded], NDArray[np.bool_]]]] = {
     "traces": read_spans,
@@ -45,14 +50,35 @@ class _Part:
     payload: Payload
 
 
+class _Timed(NamedTuple):
+    """Values with their minutes, their own times, and where they lie if they are spans."""
+
+    values: Values
+    minute: Ints
+    time_ns: Bits
+    spans: Spans | None
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What ``plan`` was told."""
+
+    catalog: Catalog
+    max_bytes: int
+    max_age_minutes: int
+
+
 @dataclass
 class _Tally:
-    """What is gathered while the requests are read. ``items`` counts per service, hour and record."""
+    """What is gathered while the requests are read. ``lineage``: service, minute and record of items, in parts."""
 
-    parts: list[Aggregate]
-    items: Counter[tuple[str, int, int]]
-    unreadable: list[Unreadable]
-    exemplars: list[Exemplar]
+    services: dict[str, int] = field(default_factory=dict)
+    lineage: list[tuple[Ints, Ints, Ints]] = field(default_factory=list)
+    parts: list[Aggregate] = field(default_factory=list)
+    spans: list[_Timed] = field(default_factory=list)
+    counted: list[_Timed] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    exemplars: list[Exemplar] = field(default_factory=list)
     clamped: int = 0
     dropped: int = 0
 
@@ -60,30 +86,39 @@ class _Tally:
         self.unreadable += [Unreadable(record, one.data, one.reason, one.kind) for one in refused]
 
 
-def plan(records: Sequence[StreamRecord], log: ShardLog, catalog: Catalog, *, max_bytes: int) -> Segment | None:
+def plan(
+    records: Sequence[StreamRecord],
+    log: ShardLog,
+    catalog: Catalog,
+    *,
+    max_bytes: int,
+    max_age_days: int = MAX_AGE_DAYS,
+) -> Segment | None:
     """Return the segment that ``records``, in order of sequence, add to ``log``; None if it has all of them.
 
     A record at or below the tip is skipped; a request that was taken in within the window is a duplicate; what cannot
-    be understood is listed as unreadable, and adds nothing. Items more than 7 days older than their record's arrival,
-    or more than 10 minutes ahead of it, are counted in the minute of arrival. ``max_bytes`` bounds a record after
-    inflation.
+    be understood is listed as unreadable, and adds nothing. Items more than ``max_age_days`` older than their record's
+    arrival are counted in the minute of arrival, unless the catalog opened a window for them (``backfill_from``), and
+    so are those more than 10 minutes ahead. ``max_bytes`` bounds a record after inflation.
     """
     fresh = [record for record in records if record.sequence > log.tip]
     if not fresh:
         return None
-    tally = _Tally([], Counter(), [], [])
+    tally, rules = _Tally(), _Rules(catalog, max_bytes, max_age_days * MINUTES_PER_DAY)
     parts, fingerprints, duplicates = _parts(fresh, log, max_bytes, tally)
     for signal, chunk in _chunks(parts):
-        _read(signal, chunk, fresh, catalog, tally)
+        _read(signal, chunk, fresh, rules, tally)
     tally.unreadable.sort(key=lambda one: one.record.sequence)
     arrivals = [record.arrival_s for record in fresh]
+    shares = _shares(tally)
+    cells, exemplars = _result(tally, catalog)
     return Segment(
         start=log.tip,
         end=fresh[-1].sequence,
-        cells=limit_series(merge(tally.parts), lambda service: catalog.service(service).series_limit),
-        shares=_shares(tally.items),
+        cells=cells,
+        shares=shares,
         records=len(fresh),
-        items=sum(tally.items.values()),
+        items=sum(share.items for share in shares),
         duplicates=duplicates,
         clamped=tally.clamped,
         dropped=tally.dropped,
@@ -91,8 +126,26 @@ def plan(records: Sequence[StreamRecord], log: ShardLog, catalog: Catalog, *, ma
         unreadable=tuple(tally.unreadable),
         first_arrival_s=min(arrivals),
         last_arrival_s=max(arrivals),
-        exemplars=keep_one_each(tally.exemplars),
+        exemplars=exemplars,
     )
+
+
+def _result(tally: _Tally, catalog: Catalog) -> tuple[Aggregate, tuple[Exemplar, ...]]:
+    """Return the cells of everything, no more series than allowed, and the exemplars of those that are left."""
+    wholes = [merge(tally.parts)] if tally.parts else []
+    exemplars = tally.exemplars
+    for timed in (tally.spans, tally.counted):
+        if timed:
+            values, minute = joined([one.values for one in timed]), np.concatenate([one.minute for one in timed])
+            wholes.append(aggregate(values, minute))
+            time_ns = np.concatenate([one.time_ns for one in timed])
+            exemplars += slowest(values, minute, time_ns, [one.spans for one in timed if one.spans])
+    cells = wholes[0] if len(wholes) == 1 else merge(wholes)
+    limited = limit_series(cells, lambda service: catalog.service(service).series_limit)
+    if limited is not cells:
+        left = set(limited.series)
+        exemplars = [one for one in exemplars if one.series in left]
+    return limited, keep_one_each(exemplars)
 
 
 def _parts(
@@ -137,68 +190,95 @@ def _chunks(parts: Sequence[_Part]) -> Iterator[tuple[Signal, list[_Part]]]:
             yield signal, chunk
 
 
-def _read(signal: Signal, parts: list[_Part], records: Sequence[StreamRecord], catalog: Catalog, tally: _Tally) -> None:
+def _read(signal: Signal, parts: list[_Part], records: Sequence[StreamRecord], rules: _Rules, tally: _Tally) -> None:
     try:
-        decoded, is_bad = _READERS[signal]([part.payload.protobuf for part in parts], catalog)
+        decoded, is_bad = _READERS[signal]([part.payload.protobuf for part in parts], rules.catalog)
     except Exception as error:  # noqa: BLE001 - the boundary to strangers' bytes: set aside the one at fault only
         if len(parts) == 1:
             tally.refuse(records[parts[0].record], [_unexpected(parts[0].payload.protobuf, error)])
             return
         for part in parts:
-            _read(signal, [part], records, catalog, tally)
+            _read(signal, [part], records, rules, tally)
         return
     arrival = np.array([int(records[part.record].arrival_s) // 60 for part in parts], dtype=np.int64)
     numbers = np.array([part.record for part in parts])
     for one in decoded:
-        _add(one, numbers, arrival, ~is_bad, tally)
+        _add(one, numbers, arrival, is_bad, rules, tally)
     for place in np.flatnonzero(is_bad).tolist():
-        _save(signal, parts[place], records, catalog, tally)
+        _save(signal, parts[place], records, rules, tally)
 
 
-def _save(signal: Signal, part: _Part, records: Sequence[StreamRecord], catalog: Catalog, tally: _Tally) -> None:
+def _save(signal: Signal, part: _Part, records: Sequence[StreamRecord], rules: _Rules, tally: _Tally) -> None:
     """Take the good part of a request that has a fault, and refuse the rest."""
     good, refused = salvage(part.payload.protobuf, signal)
     tally.refuse(records[part.record], refused)
     if good:
-        _read(signal, [replace(part, payload=replace(part.payload, protobuf=good))], records, catalog, tally)
+        _read(signal, [replace(part, payload=replace(part.payload, protobuf=good))], records, rules, tally)
 
 
 def _unexpected(data: bytes, error: Exception) -> Refusal:
     return Refusal(data, f"unexpected {type(error).__name__}: {error}", UNEXPECTED)
 
 
-def _add(one: Decoded, numbers: Ints, arrival: Ints, is_good: NDArray[np.bool_], tally: _Tally) -> None:
-    minute, is_clamped = _minutes(one.time_ns, arrival[one.record])
-    kept = is_good[one.record]
-    cells = select(replace(one.cells, minute=minute), kept)
-    tally.parts.append(merge([cells]))
-    tally.clamped += int((is_clamped & kept).sum())
-    tally.dropped += int(one.dropped[is_good].sum())
-    tally.exemplars += [exemplar for record, exemplar in one.exemplars if is_good[record]]
-    if not len(cells):
-        return
-    services = [series.service for series in cells.series]
-    number_of = {service: number for number, service in enumerate(dict.fromkeys(services))}
-    service = np.array([number_of[name] for name in services])[cells.series_index]
-    hour = cells.minute - cells.minute % MINUTES_PER_HOUR
-    record = numbers[one.record[kept]]
-    codes, rows = combine((record, (hour - hour.min()) // MINUTES_PER_HOUR, service))
-    names = list(number_of)
-    for row, items in zip(rows.tolist(), np.bincount(codes).tolist(), strict=True):
-        tally.items[names[service[row]], int(hour[row]), int(record[row])] += items
+def _add(one: Decoded, numbers: Ints, arrival: Ints, is_bad: NDArray[np.bool_], rules: _Rules, tally: _Tally) -> None:
+    if is_bad.any():
+        one = _without(one, is_bad)
+    cells = one.cells
+    minute, clamped = _minutes(one, arrival.take(one.record), rules)
+    tally.clamped += clamped
+    tally.dropped += int(one.dropped[~is_bad].sum())
+    tally.exemplars += [exemplar for record, exemplar in one.exemplars if not is_bad[record]]
+    if isinstance(cells, Values):
+        of_signal = tally.counted if cells.value is None else tally.spans
+        of_signal.append(_Timed(cells, minute, one.time_ns, one.spans))
+    else:
+        tally.parts.append(replace(cells, minute=minute))
+    number = tally.services
+    of_series = [number.setdefault(series.service, len(number)) for series in cells.series]
+    service = np.array(of_series, dtype=np.int64).take(cells.series_index)
+    tally.lineage.append((service, minute, numbers.take(one.record)))
 
 
-def _minutes(time_ns: Bits, arrival: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return the minute of each item, that of its arrival where its own time cannot be right."""
-    minute = (time_ns // np.uint64(NS_PER_MINUTE)).astype(np.int64)
-    is_off = (minute < arrival - MAX_AGE_MINUTES) | (minute > arrival + MAX_AHEAD_MINUTES)
-    return np.where(is_off, arrival, minute), is_off
+def _without(one: Decoded, is_bad: NDArray[np.bool_]) -> Decoded:
+    """Return the items of the good requests only."""
+    kept = ~is_bad[one.record]
+    cells = one.cells.only(kept) if isinstance(one.cells, Values) else select(one.cells, kept)
+    spans = one.spans and Spans(one.spans.data, one.spans.begin[kept], one.spans.end[kept])
+    return one._replace(cells=cells, record=one.record[kept], time_ns=one.time_ns[kept], spans=spans)
 
 
-def _shares(items: Counter[tuple[str, int, int]]) -> tuple[Share, ...]:
+def _minutes(one: Decoded, arrival: Ints, rules: _Rules) -> tuple[Ints, int]:
+    """Return the minute of each item, that of its arrival where its own time cannot be right, and how often so."""
+    minute = (one.time_ns // np.uint64(NS_PER_MINUTE)).view(np.int64)
+    is_off = minute < arrival - rules.max_age_minutes
+    if is_off.any():
+        opened = np.array([_backfill_minute(rules.catalog, series.service) for series in one.cells.series])
+        is_off &= minute < opened.take(one.cells.series_index)
+    is_off |= minute > arrival + MAX_AHEAD_MINUTES
+    clamped = int(np.count_nonzero(is_off))
+    return (np.where(is_off, arrival, minute) if clamped else minute), clamped
+
+
+def _backfill_minute(catalog: Catalog, service: str) -> int:
+    """Return the minute from which on the service's telemetry keeps its own time, however old it is."""
+    day = catalog.service(service).backfill_from
+    return (date.fromisoformat(day) - EPOCH_DAY).days * MINUTES_PER_DAY if day else _NEVER
+
+
+def _shares(tally: _Tally) -> tuple[Share, ...]:
+    """Return how many records and items each service and hour has."""
+    if not tally.lineage:
+        return ()
+    service, minute, record = (np.concatenate(column) for column in zip(*tally.lineage, strict=True))
+    if not len(service):
+        return ()
+    hour = minute // MINUTES_PER_HOUR
+    codes, rows = combine((service, hour - int(hour.min()), record))
+    items = np.bincount(codes)
+    names = list(tally.services)
     totals: dict[tuple[str, int], list[int]] = {}
-    for (service, hour, _), count in items.items():
-        total = totals.setdefault((service, hour), [0, 0])
+    for place, at, count in zip(service[rows].tolist(), hour[rows].tolist(), items.tolist(), strict=True):
+        total = totals.setdefault((names[place], at * MINUTES_PER_HOUR), [0, 0])
         total[0] += 1
         total[1] += count
-    return tuple(sorted(Share(service, hour, *total) for (service, hour), total in totals.items()))
+    return tuple(sorted(Share(name, at, *total) for (name, at), total in totals.items()))

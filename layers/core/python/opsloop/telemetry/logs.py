@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.catalog import Catalog
-from opsloop.histogram import SCALE
 from opsloop.telemetry.columns import I64, LEN, VARINT
-from opsloop.telemetry.envelope import Decoded, Requests, cells_of, series_of
+from opsloop.telemetry.envelope import Decoded, Requests, named, series_of
 from opsloop.telemetry.model import LOG_RECORDS, SEVERITIES, Series
+from opsloop.telemetry.values import Values
 
 _TIME, _SEVERITY, _ATTRIBUTES, _OBSERVED = 1, 2, 6, 11
 _FIRST_ERROR, _LAST_SEVERITY = 17, 24
@@ -28,32 +28,22 @@ def read_logs(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decoded],
     requests = Requests(bodies, catalog)
     records = requests.items()
     n = len(records)
-    fields = requests.scan(records, (_TIME, _SEVERITY, _ATTRIBUTES, _OBSERVED))
+    fields = requests.scan(records)
     attributes = fields.of(_ATTRIBUTES, LEN)
     pairs = requests.pairs(records.of(attributes), attributes.owner)
 
     time, observed = fields.values(_TIME, I64, n), fields.values(_OBSERVED, I64, n)
-    severity = fields.values(_SEVERITY, VARINT, n).astype(np.int64)
-    severity = np.where((severity >= 1) & (severity <= _LAST_SEVERITY), severity, 0)
+    severity = fields.values(_SEVERITY, VARINT, n).view(np.int64)
+    severity[(severity < 1) | (severity > _LAST_SEVERITY)] = 0
 
-    dimension, dimensions = requests.dimensions(records, pairs)
-    index, combinations = series_of((records.resource, (severity + 3) // 4, dimension))
-    series = [
-        Series(requests.services[a], LOG_RECORDS, SEVERITIES[b], attributes=dimensions[c]) for a, b, c in combinations
-    ]
-    unknown = np.full(n, np.nan)
-    cells = cells_of(
-        series,
-        index,
-        count=np.ones(n, dtype=np.int64),
-        errors=(severity >= _FIRST_ERROR).astype(np.int64),
-        total=np.zeros(n),
-        minimum=unknown,
-        maximum=unknown,
-        scale=np.full(n, SCALE, dtype=np.int8),
-        bucket_start=np.zeros(n + 1, dtype=np.int64),
-        bucket_key=np.empty(0, dtype=np.int32),
-        bucket_count=np.empty(0, dtype=np.int64),
+    names = requests.dimension_names()
+    columns, texts = requests.inherited(records, names, *pairs.columns(names, n))
+    service, services = requests.service_numbers(records)
+    index, combinations = series_of((service, (severity + 3) // 4, *columns))
+    series = tuple(
+        Series(services[a], LOG_RECORDS, SEVERITIES[b], attributes=named(names, ids, texts))
+        for a, b, *ids in combinations
     )
+    values = Values(series, index, None, severity >= _FIRST_ERROR)
     none_dropped = np.zeros(len(bodies), dtype=np.int64)
-    return [Decoded(cells, records.record, np.where(time > 0, time, observed), none_dropped)], requests.is_bad
+    return [Decoded(values, records.record, np.where(time > 0, time, observed), none_dropped)], requests.is_bad

@@ -1,0 +1,69 @@
+"""One span per series and hour as an exemplar: the slowest, and of these the latest."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from opsloop.clock import MINUTES_PER_HOUR
+from opsloop.telemetry.columns import LEN, Bits, Ints
+from opsloop.telemetry.exemplar import Exemplar, keep_one_each
+from opsloop.telemetry.grouping import combine
+from opsloop.telemetry.values import Values
+from opsloop.telemetry.wire import WireError, scan
+
+_TRACE_ID, _SPAN_ID = 1, 2
+
+
+class Spans(NamedTuple):
+    """Where spans lie: the one that is number ``i`` from ``begin[i]`` to ``end[i]`` of ``data``."""
+
+    data: bytes
+    begin: Ints
+    end: Ints
+
+
+def slowest(values: Values, minute: Ints, time_ns: Bits, places: Sequence[Spans]) -> tuple[Exemplar, ...]:
+    """Return the exemplars of spans; ``places`` has these in the order of ``values``, in parts.
+
+    A span without a trace id of 16 bytes and a span id of 8 cannot be opened: where it is the slowest, there is none.
+    """
+    if values.value is None or not len(values):
+        return ()
+    hour = minute // MINUTES_PER_HOUR
+    group, first = combine((values.series_index, hour - int(hour.min())))
+    greatest = np.zeros(len(first))
+    np.maximum.at(greatest, group, values.value)
+    rows = np.flatnonzero(values.value == greatest.take(group))
+    if len(rows) > len(first):
+        latest = np.zeros(len(first), dtype=np.uint64)
+        np.maximum.at(latest, group[rows], time_ns[rows])
+        rows = rows[time_ns[rows] == latest[group[rows]]]
+    ends = np.cumsum([len(part.begin) for part in places])
+    found = []
+    for row in rows.tolist():
+        number = int(np.searchsorted(ends, row, side="right"))
+        part = places[number]
+        at = row - int(ends[number]) + len(part.begin)
+        trace_id, span_id = _ids(part.data, int(part.begin[at]), int(part.end[at]))
+        if len(trace_id) == 16 and len(span_id) == 8:
+            series = values.series[values.series_index[row]]
+            start = int(hour[row]) * MINUTES_PER_HOUR
+            value, time = float(values.value[row]), int(time_ns[row])
+            found.append(Exemplar(series, start, value, time, trace_id.hex(), span_id.hex()))
+    return keep_one_each(found)
+
+
+def _ids(data: bytes, begin: int, end: int) -> tuple[bytes, bytes]:
+    trace_id = span_id = b""
+    try:
+        for number, wire, _, at, stop in scan(data, begin, end):
+            if number > _SPAN_ID and wire == LEN and trace_id and span_id:
+                break  # as exporters write them, by number
+            if (number, wire) == (_TRACE_ID, LEN):
+                trace_id = data[at:stop]
+            elif (number, wire) == (_SPAN_ID, LEN):
+                span_id = data[at:stop]
+    except WireError:
+        return b"", b""
+    return trace_id, span_id
