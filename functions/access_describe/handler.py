@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger, Metrics
 
 from opsloop.adapters.catalog_layer import load_openapi
+from opsloop.dataclass import dataclass
 from opsloop.errors import NotFoundError
 from opsloop.runtime.http import Api, MethodNotAllowedError
 from opsloop.runtime.request import Request

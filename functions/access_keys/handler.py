@@ -1,6 +1,5 @@
 """HTTP GET, POST /v1/keys, DELETE /v1/keys/{key_id} -> keys listed, created, revoked in the access table."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -9,6 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from opsloop.access.model import ApiKey, Scope
 from opsloop.adapters.access_table import AccessTable
 from opsloop.clock import format_time, parse_time
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.runtime.authentication import Authenticator
 from opsloop.runtime.http import Api

@@ -1,7 +1,6 @@
 """HTTP GET /health/live, /health/ready (open) -> whether opsloop is up, and whether it works, answered from memory."""
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.health_table import HealthTable
+from opsloop.dataclass import dataclass
 from opsloop.health.assess import readiness
 from opsloop.health.fresh_copy import FreshCopy
 from opsloop.health.model import Probe, Status

@@ -1,6 +1,5 @@
 """Schedule every minute -> every dependency looked at, the findings in the health table."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.adapters.telemetry_log import TelemetryLog
 from opsloop.clock import minute_of, parse_time
+from opsloop.dataclass import dataclass
 from opsloop.health.assess import rollup_check, worst
 from opsloop.health.model import Check, Probe, Status
 from opsloop.health.progress import fold_check, ingest_check

@@ -1,6 +1,5 @@
 """HTTP GET /v1/services, /v1/kpis (scope read) -> who is known, and KPI rows from stored pages and open blocks."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -14,6 +13,7 @@ from opsloop.adapters.kpi_table import KpiTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.clock import format_time, minute_of, time_of
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, NotFoundError
 from opsloop.kpi.metric import METRIC_PREFIX, MetricQuestion, read_metric_rows
 from opsloop.kpi.model import IDENTITY, KINDS, KPI_NAMES, WHOLE_SERVICE, State, row_json

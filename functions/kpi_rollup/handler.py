@@ -1,7 +1,6 @@
 """Schedules (hourly, daily), late data on the bus -> rows of closed hours and days, ``kpi.rolled_up``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -16,6 +15,7 @@ from opsloop.adapters.kpi_table import KpiTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.clock import format_time, minute_of, parse_time, time_of
+from opsloop.dataclass import dataclass
 from opsloop.errors import DependencyUnavailableError
 from opsloop.events import Event
 from opsloop.kpi.model import KpiRolledUp

@@ -1,7 +1,7 @@
 """HTTP GET /v1/telemetry/cardinality (scope read) -> what multiplies a service's series, and what dropping it saves."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -12,6 +12,7 @@ from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.clock import MINUTES_PER_HOUR, format_time, hour_start, minute_of, time_of
+from opsloop.dataclass import dataclass
 from opsloop.errors import NotFoundError
 from opsloop.runtime.authentication import Authenticator
 from opsloop.runtime.http import Api

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -17,6 +16,7 @@ from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.adapters.telemetry_log import TelemetryLog
 from opsloop.clock import parse_time
+from opsloop.dataclass import dataclass
 from opsloop.errors import ConflictError, TransientError
 from opsloop.events import Event
 from opsloop.runtime.settings import read_settings

@@ -9,7 +9,6 @@ import time
 from binascii import a2b_base64
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.stream_identity import StreamIdentity
 from opsloop.adapters.telemetry_log import TelemetryLog
+from opsloop.dataclass import dataclass
 from opsloop.errors import ConflictError, TooLargeError
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.ingest import plan

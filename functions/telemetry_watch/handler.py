@@ -1,6 +1,5 @@
 """Schedule, every minute: age of the oldest record not yet ingested -> pressure item, metric, a gauge of our own."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from opsloop.adapters.stream_backlog import StreamBacklog
 from opsloop.adapters.stream_identity import StreamIdentity
 from opsloop.adapters.telemetry_log import TelemetryLog
 from opsloop.clock import minute_of, parse_time
+from opsloop.dataclass import dataclass
 from opsloop.errors import ConflictError
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.ingest import plan

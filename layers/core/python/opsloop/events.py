@@ -3,11 +3,12 @@
 Each event type is one frozen dataclass in its capability's ``model.py`` with a class attribute ``TYPE``.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from opsloop.clock import format_time
+from opsloop.dataclass import dataclass
 
 
 class Fact(Protocol):

@@ -1,10 +1,10 @@
 """The nouns of access: a key, and what it may do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 
 

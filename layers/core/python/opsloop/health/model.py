@@ -1,8 +1,9 @@
 """What the platform says of itself, in the words of draft-inadarei-api-health-check."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from opsloop.dataclass import dataclass
 
 
 class Status(StrEnum):

@@ -6,12 +6,13 @@ here (``kpi.increase``), and of replicas one counts (``kpi.replica``).
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.clock import MINUTES_PER_HOUR, hour_start
+from opsloop.dataclass import dataclass
 from opsloop.histogram import ZERO_KEY, quantiles
 from opsloop.kpi.increase import increases
 from opsloop.kpi.model import MetricRow, State, sealed

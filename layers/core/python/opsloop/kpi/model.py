@@ -7,12 +7,13 @@ import hashlib
 import json
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from opsloop.clock import format_time, minute_of, time_of
+from opsloop.dataclass import dataclass
 from opsloop.kpi.period import Period
 from opsloop.telemetry.model import Source
 

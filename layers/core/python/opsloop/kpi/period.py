@@ -1,9 +1,9 @@
 """The minutes, hours and days that KPI rows stand for, and when one of them is closed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from opsloop.clock import MINUTES_PER_DAY, MINUTES_PER_HOUR, format_time, time_of
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 
 MINUTES = {"minute": 1, "hour": MINUTES_PER_HOUR, "day": MINUTES_PER_DAY}

@@ -1,9 +1,9 @@
 """Which hours and days a trigger asks to be rolled up. Its time is the one in the event, so a day can be replayed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from opsloop.clock import MINUTES_PER_DAY, MINUTES_PER_HOUR, day_start
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.kpi.period import GRACE_MINUTES, Period, period_at
 

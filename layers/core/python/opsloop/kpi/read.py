@@ -1,12 +1,12 @@
 """Answers a question for KPI rows: stored pages where the hour is closed, else the same computation from blocks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
 from opsloop.catalog import Service
 from opsloop.clock import MINUTES_PER_HOUR, hour_start
+from opsloop.dataclass import dataclass
 from opsloop.kpi.model import KINDS, WHOLE_SERVICE, KpiRow, Page, PageKey, page_start, unknown_row
 from opsloop.kpi.period import MINUTES, Period, periods
 from opsloop.kpi.rollup import day_rows, minute_rows

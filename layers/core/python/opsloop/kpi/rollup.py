@@ -6,12 +6,13 @@ percentiles come from merged histograms. A day costs the reading of 24 blocks; n
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.catalog import Service
+from opsloop.dataclass import dataclass
 from opsloop.histogram import quantiles
 from opsloop.kpi.model import KIND_OF_SPAN, WHOLE_SERVICE, KpiRow, State, sealed, unknown_row
 from opsloop.kpi.period import MINUTES, Period

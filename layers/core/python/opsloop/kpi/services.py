@@ -1,9 +1,9 @@
 """Who is known: the services that a team declared, and those that were heard from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from opsloop.catalog import Catalog, Service
+from opsloop.dataclass import dataclass
 from opsloop.kpi.model import State
 from opsloop.telemetry.model import SeenService
 

@@ -1,11 +1,11 @@
 """Brings the stored rows of one service up to date with its blocks; run again, it finds nothing to do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from opsloop.catalog import Service
 from opsloop.clock import MINUTES_PER_HOUR
+from opsloop.dataclass import dataclass
 from opsloop.kpi.model import WHOLE_SERVICE, KpiRow, Page, PageKey, page_start
 from opsloop.kpi.period import Period
 from opsloop.kpi.plan import Plan

@@ -5,9 +5,9 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.runtime.request import Request
 

@@ -1,6 +1,6 @@
 """A replayed object's mark that it counted: written with its segment, in one transaction (docs/adr/0014-replays.md)."""
 
-from dataclasses import dataclass
+from opsloop.dataclass import dataclass
 
 REPLAY_LOG = "log#replay"
 """The one log of all replays, folded as a shard's log is."""

@@ -7,9 +7,9 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.fault import MALFORMED
 from opsloop.telemetry.inflate import RAW_DEFLATE, framing_of, inflate, name_of_framing

@@ -5,9 +5,10 @@ associative, and idempotent: any order of segments, and a segment merged twice, 
 """
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any
 
+from opsloop.dataclass import dataclass
 from opsloop.telemetry.model import Series
 
 

@@ -9,11 +9,11 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from opsloop.catalog import Catalog
 from opsloop.clock import format_time, time_of
+from opsloop.dataclass import dataclass
 from opsloop.telemetry.census import Census, take_census
 from opsloop.telemetry.container import NONE, Container, compression_of, one_of, unwrap
 from opsloop.telemetry.fault import COMPRESSION

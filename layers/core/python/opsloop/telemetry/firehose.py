@@ -9,10 +9,10 @@ import json
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, OpsloopError, TooLargeError
 from opsloop.telemetry.fault import MALFORMED, TOO_LARGE
 from opsloop.telemetry.intake import Intake, take_in

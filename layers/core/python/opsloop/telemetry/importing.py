@@ -6,12 +6,13 @@ version again finds the claims.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from opsloop.clock import parse_time
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.reading import Payload, partition_key

@@ -7,9 +7,9 @@ Told apart by the members of each object: OTLP/JSON (``resourceSpans`` ...), Clo
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, TooLargeError
 from opsloop.telemetry.fault import MALFORMED, UNSUPPORTED_FORMAT, UnreadableError
 from opsloop.telemetry.otlp_json import JsonError, check_parts, encode, json_fault, signal_of

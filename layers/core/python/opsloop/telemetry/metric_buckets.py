@@ -1,11 +1,11 @@
 """The buckets of OTLP histograms, explicit and exponential, as columns in our own keys."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from opsloop.dataclass import dataclass
 from opsloop.histogram import MAX_INDEX, MIN_SCALE, NEGATIVE_BASE, SCALE, ZERO_KEY, bucket_keys
 from opsloop.telemetry.aggregate import EXPLICIT
 from opsloop.telemetry.columns import I64, LEN, VARINT, Fields, Ints, zigzag

@@ -1,8 +1,9 @@
 """The nouns of telemetry: series, blocks with their lineage, services seen, and the facts told on the bus."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from opsloop.dataclass import dataclass
 
 if TYPE_CHECKING:  # whoever needs only the nouns does not pay for numpy
     from opsloop.telemetry.aggregate import Aggregate

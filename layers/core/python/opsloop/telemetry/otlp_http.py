@@ -5,8 +5,8 @@ Source: opentelemetry-proto docs/specification.md, "OTLP/HTTP".
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, OpsloopError, TooLargeError, UnsupportedMediaError
 from opsloop.telemetry.fault import MalformedError
 from opsloop.telemetry.inflate import GZIP, RAW_DEFLATE, ZLIB, ZSTD, inflate

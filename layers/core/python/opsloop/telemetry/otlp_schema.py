@@ -6,8 +6,9 @@ and span ids), a message's name, or ``=Enum``. Source: opentelemetry-proto, tag 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, cast
+
+from opsloop.dataclass import dataclass
 
 Signal = Literal["traces", "metrics", "logs"]
 SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")

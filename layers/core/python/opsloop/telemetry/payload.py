@@ -24,8 +24,8 @@ its first item tell the signal (``detect``).
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, PermanentError, TooLargeError
 from opsloop.telemetry.detect import detect_signal as detect_signal
 from opsloop.telemetry.fault import (

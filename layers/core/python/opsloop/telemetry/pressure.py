@@ -6,9 +6,9 @@ that stands still must not stop telemetry.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import ThrottledError, TransientError
 from opsloop.telemetry.otlp_json import encode
 

@@ -1,8 +1,8 @@
 """What one record holds, once it is read: requests, and what had to be refused."""
 
 import hashlib
-from dataclasses import dataclass
 
+from opsloop.dataclass import dataclass
 from opsloop.telemetry.otlp_schema import Signal
 
 FINGERPRINT_BYTES = 8

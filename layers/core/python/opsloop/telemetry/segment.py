@@ -2,8 +2,9 @@
 
 import json
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.aggregate import Aggregate
 from opsloop.telemetry.encoding import decode, encode

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import TransientError
 
 MAX_USER_AGENT = 200  # characters

@@ -1,12 +1,12 @@
 """Cells as rows that people and scripts read: one series in one minute, with percentiles."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from opsloop.clock import format_time, time_of
+from opsloop.dataclass import dataclass
 from opsloop.histogram import quantiles
 from opsloop.telemetry.aggregate import EXPLICIT, Aggregate
 from opsloop.telemetry.model import CUMULATIVE_KINDS, Series

@@ -7,8 +7,9 @@ a shard descends, and of those that descend from it, are its relatives (docs/adr
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from opsloop.dataclass import dataclass
 from opsloop.telemetry.aggregate import empty
 from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.segment import Mark, Segment

@@ -7,9 +7,9 @@ fingerprints. An item is a span, a log record, or a data point; points of one me
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import TooLargeError
 from opsloop.telemetry.item import fault_of
 from opsloop.telemetry.otlp_json import varint

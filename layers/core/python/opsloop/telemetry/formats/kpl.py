@@ -6,8 +6,8 @@ Source: awslabs/amazon-kinesis-producer, aggregation-format.md.
 """
 
 import hashlib
-from dataclasses import dataclass
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import TooLargeError
 from opsloop.telemetry.fault import CHECKSUM, MALFORMED, TRUNCATED, UnreadableError
 from opsloop.telemetry.otlp_schema import LEN, VARINT

@@ -11,8 +11,8 @@ start time from the series, field 6, into samples and histograms; both are read)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, PermanentError, TooLargeError
 from opsloop.telemetry.fault import INVALID_ITEM, UnreadableError
 from opsloop.telemetry.formats.prometheus_histogram import native

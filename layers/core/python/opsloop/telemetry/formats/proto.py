@@ -7,9 +7,9 @@ Fields that a table does not have are skipped; one with the wrong wire type is a
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from opsloop.dataclass import dataclass
 from opsloop.telemetry.otlp_schema import I64, LEN, VARINT
 from opsloop.telemetry.wire import WireError, read_varint, scan
 
