@@ -6,12 +6,13 @@ float64: exact while they are whole numbers below 2**53 (104 days in nanoseconds
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from opsloop.dataclass import dataclass
 from opsloop.histogram import SCALE, bucket_keys, downscale
 from opsloop.telemetry.model import CUMULATIVE_KINDS, Series
 

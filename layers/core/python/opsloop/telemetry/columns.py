@@ -12,12 +12,12 @@ Format: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from opsloop.dataclass import dataclass
 from opsloop.telemetry.grouping import representatives
 
 Ints = NDArray[np.int64]

@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.catalog import Catalog, Service
+from opsloop.dataclass import dataclass
 from opsloop.telemetry.aggregate import Aggregate
 from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Buffer, Fields, Ints
 from opsloop.telemetry.exemplar import Exemplar

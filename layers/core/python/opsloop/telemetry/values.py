@@ -5,11 +5,11 @@ after the other, each with its smallest value first, its largest last, and its h
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from opsloop.dataclass import dataclass
 from opsloop.histogram import SCALE, bucket_keys
 from opsloop.telemetry.aggregate import Aggregate, empty, from_points, in_order
 from opsloop.telemetry.grouping import combine
