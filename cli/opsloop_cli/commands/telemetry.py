@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ ROWS_SHOWN = 60
 STDIN = "-"
 COLUMNS = ("series", "kind", "minute", "count", "errors", "sum", "min", "p50", "p90", "p95", "p99", "max", "unit")
 NUMBERS = frozenset(COLUMNS[3:12])
+
+DIMENSION_NUMBERS = ("values", "series", "alone", "after", "saves")
+PATTERN_NUMBERS = ("operations", "after", "saves")
 
 CatalogOption = Annotated[
     Path | None,
@@ -76,6 +79,92 @@ def explain(
             _show(one)
     if any(one.refused for one in found):
         raise typer.Exit(ExitCode.NO)
+
+
+@app.command("cardinality")
+def cardinality(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="The service's name, as in opsloop services.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Option("--file", help="Look at this file instead, as if every attribute were allowed; may be repeated."),
+    ] = None,
+    catalog: CatalogOption = None,
+    hours: Annotated[int, typer.Option(help="How many of the last hours to look at.", min=1, max=24)] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which attributes make too many series, and what to drop.
+
+    Told from the hour with the most series. "saves" is how many series
+    fewer there would be without the attribute, counted, not estimated.
+    With --file, asks nobody: all attributes of the items in the files
+    are counted, also those that are no dimensions, without a limit.
+
+    Examples:
+
+        opsloop telemetry cardinality web
+
+        opsloop telemetry cardinality web --file capture.bin --catalog layers/catalog/services.yaml
+    """
+    session = session_of(context)
+    found: dict[str, Any]
+    if files:
+        found = _of_files(service, files, catalog, now_s=session.now.timestamp())
+    else:
+        query = {"service": service, "hours": str(hours)}
+        found = session.client().call("GET", "/v1/telemetry/cardinality", scope="read", query=query)
+    if as_json:
+        show_json(found)
+    else:
+        _show_cardinality(found)
+
+
+def _of_files(service: str, files: list[str], catalog: Path | None, *, now_s: float) -> dict[str, Any]:
+    from opsloop.clock import format_time, time_of
+    from opsloop.telemetry.cardinality import report
+    from opsloop.telemetry.what_if import tallies_of_files
+    from opsloop_cli.catalog_file import read_catalog
+
+    known = read_catalog(catalog).service(service)
+    contents = [read_content(file) for file in files]
+    tallies, names = tallies_of_files(contents, known, now_s=now_s, max_bytes=MAX_INFLATED_BYTES)
+    found = report(service, known.series_limit, tallies, allowed=known.dimensions)
+    if found is None:
+        there = f"there is {', '.join(names[:10])}" if names else "no item in them can be read"
+        raise CommandError(f"the files have nothing of {service!r}; {there}", ExitCode.NO)
+    document = asdict(found)
+    for place in (document, *document["hours"]):
+        key = "start" if "start" in place else "hour"
+        place[key] = format_time(time_of(place[key]))
+    return document
+
+
+def _show_cardinality(found: dict[str, Any]) -> None:
+    over = f"; {number(found['overflowed'])} measurements went to the overflow" if found["overflowed"] else ""
+    typer.echo(
+        f"{found['service']}: {number(found['series'])} series in the hour of {found['hour']}, the limit is "
+        f"{number(found['limit'])}{over}; without attributes {number(found['without_attributes'])}"
+    )
+    if found["dimensions"]:
+        typer.echo("")
+        rows = [
+            [one["name"], "yes" if one["is_allowed"] else "no", *(number(one[key]) for key in DIMENSION_NUMBERS),
+             ", ".join(one["examples"][:3])]
+            for one in found["dimensions"]
+        ]  # fmt: skip
+        show_table(["attribute", "dimension", *DIMENSION_NUMBERS, "examples"], rows, right=DIMENSION_NUMBERS)
+    if found["patterns"]:
+        typer.echo("\nOperation names that differ in ids only: name spans by the route, not by the path.\n")
+        rows = [[one["pattern"], *(number(one[key]) for key in PATTERN_NUMBERS), one["examples"][0]]
+                for one in found["patterns"]]  # fmt: skip
+        show_table(["operation", *PATTERN_NUMBERS, "example"], rows, right=PATTERN_NUMBERS)
+    typer.echo("")
+    groups = [[one["metric"], one["kind"], number(one["series"])] for one in found["metrics"][:10]]
+    show_table(["metric", "kind", "series"], groups, right=["series"])
+    if found["steps"]:
+        typer.echo("\nTo drop, one after the other:")
+    for step in found["steps"]:
+        typer.echo(f"  {step['drop']}: from {number(step['before'])} series to {number(step['after'])}")
 
 
 def read_content(file: str) -> bytes:

@@ -10,10 +10,11 @@ PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8
 
 
 COMMANDS = ("status", "services", "kpi", "send", "keys create", "keys list", "keys revoke")
+TELEMETRY = ("services --senders", "telemetry explain", "telemetry cardinality")
 QUARANTINE = ("quarantine list", "quarantine show", "quarantine replay")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *QUARANTINE])
+@pytest.mark.parametrize("command", [*COMMANDS, *TELEMETRY, *QUARANTINE])
 def test_the_page_has_each_command(command: str):
     assert f"| `opsloop {command}" in PAGE
 

@@ -331,7 +331,7 @@ def test_an_unreadable_file_says_why_and_at_which_byte():
 
 
 def test_a_fault_inside_is_found_at_its_byte():
-    body = b"\n\x06\x12\x04\x12\x02\x3f\x00"  # a request of one span, whose first tag has the wire type 7
+    body = b"\n\x06\x12\x04\x12\x02\x2a\x09"  # a request of one span, whose name has 9 bytes more than there are
     found = explained(body)
     assert (found.items, [one.byte for one in found.refused]) == (0, [6])
 
