@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from google.protobuf.internal.encoder import _VarintBytes
@@ -147,7 +148,7 @@ class TestDelimited:
 
 
 class TestCloudWatchMetrics:
-    POINT = {
+    POINT: ClassVar = {
         "metric_stream_name": "S",
         "account_id": "123456789012",
         "region": "us-east-1",
@@ -214,7 +215,7 @@ class TestCloudWatchMetrics:
 
 
 class TestCloudWatchLogs:
-    MESSAGE = {
+    MESSAGE: ClassVar = {
         "messageType": "DATA_MESSAGE",
         "owner": "111111111111",
         "logGroup": "/aws/lambda/checkout",
@@ -299,7 +300,7 @@ class TestCloudWatchLogs:
 
 
 class TestZipkin:
-    SPAN = {
+    SPAN: ClassVar = {
         "traceId": "5af7183fb1d4cf5f",
         "parentId": "6b221d5bc9e6496c",
         "id": "352bff9a74ca9ad2",
