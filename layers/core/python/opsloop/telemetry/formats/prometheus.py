@@ -92,7 +92,10 @@ def transcode_1(body: bytes) -> Written:
     def read(value: int, stop: int) -> Series:
         return _series_1(_TABLE.read(body, value, stop, "Series1"), metadata)
 
-    return _transcode(body, _SERIES_1, read, b"")
+    found = _transcode(body, _SERIES_1, read, b"")
+    if body and not metadata and not found.protobuf:
+        raise InvalidInputError("no remote-write 1.0 request: it has neither series nor metadata, at byte 0")
+    return found
 
 
 def transcode_2(body: bytes) -> Written:
