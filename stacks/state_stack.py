@@ -21,6 +21,7 @@ from stacks.constructs.deployment import Deployment
 
 SEGMENT_DAYS = 40  # longer than the 35 days that blocks, which name these objects, are kept
 QUARANTINE_DAYS = 90
+IMPORT_DAYS = 30
 ACCESS_LOG_DAYS = 90
 ACCESS_LOG = {
     "time": "$context.requestTime",
@@ -62,6 +63,7 @@ class StateStack(Stack):
         self.access_logs = self._access_log_bucket()
         self.segments = self._bucket("Segments", expires_after_days=SEGMENT_DAYS)
         self.quarantine = self._bucket("Quarantine", expires_after_days=QUARANTINE_DAYS, is_versioned=True)
+        self.imports = self._bucket("Import", expires_after_days=IMPORT_DAYS, is_versioned=True, tells=True)
         self.stream = self._stream(shards, stream_retention_h)
         self.bus = events.EventBus(self, "Bus", event_bus_name=deployment.prefix)
         self.bus.apply_removal_policy(deployment.removal_policy)
@@ -144,8 +146,13 @@ class StateStack(Stack):
         self.deployment.accept_plain_http(bucket, "S10")
         return bucket
 
-    def _bucket(self, id_: str, *, expires_after_days: int, is_versioned: bool = False) -> s3.Bucket:
-        """Return a bucket; objects that are named by their content need no versions, others do."""
+    def _bucket(
+        self, id_: str, *, expires_after_days: int, is_versioned: bool = False, tells: bool = False
+    ) -> s3.Bucket:
+        """Return a bucket; objects that are named by their content need no versions, others do.
+
+        One that ``tells`` has an event on the account's default bus for every object.
+        """
         bucket = s3.Bucket(
             self,
             id_,
@@ -167,6 +174,12 @@ class StateStack(Stack):
             server_access_logs_prefix=f"{id_.lower()}/",
             removal_policy=self.deployment.removal_policy,
         )
+        if tells:  # as a property: the CDK's own switch is a function of its own that sets it
+            below = bucket.node.default_child
+            assert isinstance(below, s3.CfnBucket)  # noqa: S101 -- the construct's own promise, for the type checker
+            below.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+                event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+            )
         self.deployment.accept_plain_http(bucket, "S10")
         return bucket
 
@@ -234,6 +247,7 @@ class StateStack(Stack):
             ("StreamName", self.stream.stream_name),
             ("SegmentBucket", self.segments.bucket_name),
             ("QuarantineBucket", self.quarantine.bucket_name),
+            ("ImportBucket", self.imports.bucket_name),
             ("BusName", self.bus.event_bus_name),
             ("AlarmTopic", self.alarms.topic_arn),
         ):

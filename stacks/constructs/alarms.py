@@ -42,6 +42,18 @@ class Alarms(Construct):
         text = f"{name} is more than {limit.to_minutes()} minutes behind its stream."
         self._above("OldestRecord", metric, int(limit.to_milliseconds()), text, "stream-age", periods=3)
 
+    def backlog(self, stream: kinesis.Stream, name: str, *, limit_s: int = 450) -> None:
+        """Watch how old the oldest record is that was not ingested: at twice the limit senders are turned away."""
+        metric = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name="OldestRecordAgeSeconds",
+            dimensions_map={"service": "telemetry", "stream": stream.stream_name},
+            period=ONE_MINUTE,
+            statistic="Maximum",
+        )
+        text = f"{name} finds ingest more than {limit_s} s behind; at {2 * limit_s} s senders are told to wait."
+        self._above("Backlog", metric, limit_s, text, "load-shedding", periods=3)
+
     def dead_letters(self, queue: sqs.Queue, name: str) -> None:
         """Watch for work that was given up and lies in ``queue``."""
         metric = queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")

@@ -1,5 +1,6 @@
 """How far behind the records are, told from the log and its folded positions."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,15 +18,18 @@ class Mark:
 class Logs:
     """Logs whose items arrived so many seconds ago; ``folded`` counts how many of each are folded."""
 
-    def __init__(self, folded: dict[str, int], **ages: list[float]) -> None:
+    def __init__(
+        self, folded: dict[str, int], others: dict[str, list[float]] | None = None, **ages: list[float]
+    ) -> None:
+        ages = {f"log#stream#1763700000#{shard}": listed for shard, listed in ages.items()} | (others or {})
         self.items = {log: [Mark(NOW.timestamp() - age) for age in listed] for log, listed in ages.items()}
         self.folded = folded
 
     def shards(self) -> dict[str, str]:
-        return {log: str(self.folded.get(log, 0)) for log in self.items}
+        return {log: str(self.folded.get(log.rpartition("#")[2], 0)) for log in self.items}
 
     def tail(self, log: str, since_s: float) -> list[Mark]:
-        assert since_s == NOW.timestamp()
+        assert since_s == math.inf
         return self.items[log][-1:]
 
     def marks_after(self, log: str, position: str) -> list[Mark]:
@@ -35,6 +39,12 @@ class Logs:
 def test_the_newest_record_of_any_shard_tells_the_age_of_ingest():
     check = ingest_check(Logs({}, a=[900.0, 700.0], b=[30.0]), NOW)
     assert (check.status, check.observed_value, check.observed_unit) == (Status.PASS, 30.0, "s")
+
+
+def test_our_own_measurements_imports_and_replays_say_nothing_of_ingest():
+    own = {"log#watch": [1.0], "log#import#3": [1.0], "log#replay": [1.0]}
+    assert ingest_check(Logs({}, own, a=[700.0]), NOW).observed_value == 700.0
+    assert ingest_check(Logs({}, own), NOW).status is Status.WARN
 
 
 def test_silence_warns_and_never_passes():

@@ -23,8 +23,8 @@ class Promises:
 
     ``may``: function -> state resource -> actions. Its own queue, its log group and X-Ray go without saying.
     ``Key`` is the one for data at rest; ``Segments/*`` are the objects of a bucket.
-    ``routes``: what it answers. ``started_by``: function -> schedules and types of event. ``consumers``: functions
-    that read the stream.
+    ``routes``: what it answers. ``started_by``: function -> schedules, types of event, or objects such as
+    ``Import/import/*``. ``consumers``: functions that read the stream.
     """
 
     may: Mapping[str, Grants]

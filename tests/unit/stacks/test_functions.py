@@ -1,6 +1,7 @@
 """What every function is deployed with, what starts it, what becomes of what it fails at, and what it may touch."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,16 @@ def test_the_clock_and_the_bus_start_what_is_promised(prod: dict[str, Template])
 
 
 def starts(id_: str, rule: dict[str, Any]) -> set[str]:
-    """Return the schedule of ``rule``, or the types of event on our bus that it waits for."""
+    """Return the schedule of ``rule``, the objects it waits for, or the types of event on our bus."""
     if "ScheduleExpression" in rule:
         return {rule["ScheduleExpression"]}
+    if rule["EventPattern"].get("source") == ["aws.s3"]:
+        assert rule["EventPattern"]["detail-type"] == ["Object Created"], id_
+        detail = rule["EventPattern"]["detail"]
+        [bucket] = detail["bucket"]["name"]
+        [key] = detail["object"]["key"]
+        [logical_id] = re.findall(r"Ref([A-Z][a-z]+)[0-9A-F]{8}", str(bucket))
+        return {f"{logical_id}/{key['prefix']}*"}
     assert "Bus" in str(rule["EventBusName"]), id_
     assert set(rule["EventPattern"]) == {"detail-type"}, id_
     return set(rule["EventPattern"]["detail-type"])

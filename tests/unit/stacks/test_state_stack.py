@@ -16,6 +16,7 @@ FROZEN = {
     "Stream790BDEE4": "AWS::Kinesis::Stream",
     "Segments06F6163E": "AWS::S3::Bucket",
     "Quarantine23FF09FE": "AWS::S3::Bucket",
+    "Import98530AF4": "AWS::S3::Bucket",
     "AccessLogs8B620ECA": "AWS::S3::Bucket",
     "BusEA82B648": "AWS::Events::EventBus",
     "Key961B73FD": "AWS::KMS::Key",
@@ -29,6 +30,7 @@ OUTPUTS = {f"{id_[:-8]}Table" for id_, kind in FROZEN.items() if kind == "AWS::D
     "StreamName",
     "SegmentBucket",
     "QuarantineBucket",
+    "ImportBucket",
     "BusName",
     "AlarmTopic",
 }

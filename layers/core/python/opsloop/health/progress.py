@@ -1,5 +1,6 @@
 """How far behind the records are: from the log that ingest writes and the positions up to which it was folded."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +9,7 @@ from opsloop.health.assess import lag_check
 from opsloop.health.model import Check
 
 SILENT_AFTER_S = 600.0
+SHARD_LOG_MARKS = 3  # log#<stream>#<its creation>#<shard>
 FOLD_LATE_AFTER_S, FOLD_FAILED_AFTER_S = 180.0, 900.0
 """The fold runs every minute: three missed runs want looking at, a quarter of an hour is an outage."""
 
@@ -36,9 +38,11 @@ class Log(Protocol):
 def ingest_check(log: Log, now: datetime) -> Check:
     """Return how long ago the newest record reached the stream that has been ingested.
 
-    From the log alone, silent senders cannot be told from an ingest that stands still: both warn.
+    From the log alone, silent senders cannot be told from an ingest that stands still: both warn. Logs that are no
+    shard's (of imports, of replays, of our own measurements) say nothing of either.
     """
-    ends = [mark.last_arrival_s for name in log.shards() for mark in log.tail(name, now.timestamp())[-1:]]
+    shards = [name for name in log.shards() if name.count("#") == SHARD_LOG_MARKS]
+    ends = [mark.last_arrival_s for name in shards for mark in log.tail(name, math.inf)]
     age_s = max(0.0, now.timestamp() - max(ends)) if ends else None
     meaning = "senders are silent, or ingest stands still: look at the stream's iterator age"
     return lag_check("ingest:age", age_s, warn_s=SILENT_AFTER_S, fail_s=None, meaning=meaning)
