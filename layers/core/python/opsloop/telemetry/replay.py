@@ -73,7 +73,7 @@ def reread(
         return Reread(Result.STILL_UNREADABLE, segment, segment.unreadable[0].reason)
     if len(segment.cells):
         oldest = time_of(int(segment.cells.minute.min()))
-        if oldest.timestamp() + (block_days + 9) * DAY_S < now.timestamp():
+        if oldest.timestamp() + (block_days - 1) * DAY_S < now.timestamp():
             reason = f"it holds items of {oldest:%Y-%m-%d}, and the minutes of a day are kept for {block_days} days"
             return Reread(Result.TOO_OLD, segment, reason)
     reason = segment.unreadable[0].reason if segment.unreadable else ""
