@@ -2,7 +2,8 @@
 
 An item is a span, a log record or a data point. It is kept if it is right by the schema, and the headers of the
 scope and resource (and metric) around it are. What is refused keeps its bytes as they came, inside its envelope, so
-that somebody can fix and replay it. A request that is cut off keeps the whole items before the cut.
+that somebody can fix and replay it. A request that is cut off keeps the whole items before the cut; of metrics, the
+whole metrics: whether points are deltas stands after them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from opsloop.telemetry.reading import Refusal
 from opsloop.telemetry.split import LEVELS, MAX_MESSAGES, Container, Leaf, join
 from opsloop.telemetry.wire import WireError, check_message, read_varint, scan
 
+_IN_RESOURCE, _IN_SCOPE = 1, 2  # levels: what lies inside a resource, and inside a scope
 MAX_REASONS = 3  # that a refusal tells in full; the others are counted
 
 _Field = tuple[int, int, int, int, int]  # as ``wire.scan`` yields them
@@ -61,6 +63,11 @@ class _Walk:
     def take(self, at: int, end: int, message: Message, level: int, parent: Container | None, path: str) -> None:
         """Take in what lies between two positions: the inside of a container called ``message``."""
         children, cut, fault = self._fields(at, end, level)
+        if fault is not None and (level > _IN_SCOPE or (level == _IN_RESOURCE and parent and not parent.header)):
+            children, cut = (
+                [],
+                at,
+            )  # what tells whose the items are, or what points mean, may be in the part that is lost
         for place, (number, _, start, value, stop) in enumerate(children):
             self._count()
             field = message.fields[number]
@@ -109,7 +116,7 @@ class _Walk:
 
     def _partial(self, at: int, end: int, level: int) -> _Field | None:
         """Return the container that starts at ``at`` and reaches beyond the end of the whole request."""
-        if end != len(self._data) or level == len(self._levels) - 1:
+        if end != len(self._data) or level >= _IN_SCOPE:
             return None
         try:
             tag, value = read_varint(self._data, at, end)
