@@ -1,17 +1,22 @@
 """Decompression with bounds."""
 
 import gzip
+import sys
 import tracemalloc
 import zlib
 
 import pytest
-from backports import zstd
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from opsloop.errors import InvalidInputError, TooLargeError
 from opsloop.telemetry.fault import CHECKSUM, COMPRESSION, TRUNCATED, UnreadableError
 from opsloop.telemetry.inflate import GZIP, MAX_MEMBERS, RAW_DEFLATE, ZLIB, ZSTD, framing_of, inflate
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MIB = 1_048_576
 

@@ -3,13 +3,32 @@
 import gzip
 import hashlib
 import json
+import random
+import sys
 import zlib
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from opsloop.errors import InvalidInputError, TooLargeError
-from opsloop.telemetry.payload import detect_signal, fingerprint, partition_key, read_payload
-from tests.unit.telemetry.otlp_messages import EVENTS, REQUESTS, canonical, captured
+from opsloop.telemetry.fault import (
+    CHECKSUM,
+    COMPRESSION,
+    KINDS,
+    MALFORMED,
+    TOO_LARGE,
+    TRUNCATED,
+    UNEXPECTED,
+    UNSUPPORTED_FORMAT,
+)
+from opsloop.telemetry.payload import detect_signal, fingerprint, partition_key, read_payload, read_record
+from tests.unit.telemetry.otlp_messages import EVENTS, REQUESTS, canonical, captured, messages
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 SIGNALS = ("traces", "metrics", "logs")
 LIMIT = 1_000_000
@@ -123,3 +142,166 @@ def test_a_record_that_inflates_beyond_the_limit_is_refused():
     with pytest.raises(TooLargeError):
         read_payload(data, "", max_bytes=len(captured("traces")) - 1)
     assert read_payload(data, "", max_bytes=len(captured("traces"))).signal == "traces"
+
+
+@pytest.mark.parametrize(
+    "form", ["newline", "spaces", "byte order mark", "pretty", "newline and pretty", "indented", "deflate"]
+)
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_json_is_read_with_whatever_stands_around_it(signal, form):
+    body = json.loads((EVENTS / f"{signal}_json.json").read_text())["body"].encode()
+    pretty = json.dumps(json.loads(body), indent=2).encode()
+    data = {
+        "newline": b"\n" + body + b"\n",
+        "spaces": b" \t\r\n " + body,
+        "byte order mark": b"\xef\xbb\xbf" + body,
+        "pretty": pretty,
+        "newline and pretty": b"\n" + pretty + b"\n",
+        "indented": b"\n\n  " + body,
+        "deflate": flate(body, -15),
+    }[form]
+    reading = read_record(data, "", max_bytes=LIMIT)
+    assert (reading.form, reading.refused) == ("otlp_json", ())
+    assert canonical(signal, reading.payloads[0].protobuf) == canonical(
+        signal, read_payload(body, "", max_bytes=LIMIT).protobuf
+    )
+
+
+def test_several_json_requests_of_different_signals_may_follow_one_another():
+    bodies = [json.loads((EVENTS / f"{signal}_json.json").read_text())["body"].encode() for signal in SIGNALS]
+    reading = read_record(b"\n".join(bodies), "", max_bytes=LIMIT)
+    assert [one.signal for one in reading.payloads] == list(SIGNALS)
+    assert [one.fingerprint for one in reading.payloads] == [fingerprint(body) for body in bodies]
+
+
+def stored(data, first):
+    """Return ``data`` as a raw deflate stream whose first byte is ``first`` (a stored block; its padding is free)."""
+    assert first & 7 == 0
+    size = len(data)
+    block = bytes((first,)) + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little") + data
+    return block + b"\x01\x00\x00\xff\xff"
+
+
+@pytest.mark.parametrize("first", [0x08, 0x20, 0x28, 0x78])  # zlib's header, a space, the first byte of zstd's
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_raw_deflate_is_read_even_if_it_begins_like_something_else(signal, first):
+    assert read_payload(stored(captured(signal), first), "", max_bytes=LIMIT).protobuf == captured(signal)
+
+
+@pytest.mark.parametrize("level", range(1, 10))
+@pytest.mark.parametrize("strategy", [zlib.Z_FIXED, zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY])
+def test_raw_deflate_of_any_kind_is_read(level, strategy):
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
+    data = packer.compress(captured("logs")) + packer.flush()
+    assert read_payload(data, "", max_bytes=LIMIT).protobuf == captured("logs")
+
+
+def test_dynamic_blocks_that_begin_with_a_newline_or_a_brace_are_read():
+    """A dynamic block whose first byte is 0x0C, 0x7C ... is common; 0x0A and 0x7B are of fixed blocks."""
+    seen = set()
+    chance = random.Random(5)
+    for _ in range(400):
+        request = REQUESTS["logs"]()
+        record = request.resource_logs.add().scope_logs.add().log_records.add(severity_number=9)
+        record.body.string_value = "".join(chance.choices("abcdefgh{}\n", k=chance.randint(1, 400)))
+        plain = request.SerializeToString()
+        data = flate(plain, -15)
+        seen.add(data[0])
+        assert read_payload(data, "", max_bytes=LIMIT).protobuf == plain
+    assert len(seen) > 5
+
+
+def test_compressions_may_be_around_one_another_but_not_for_ever():
+    data = captured("logs")
+    for _ in range(3):
+        data = gzip.compress(data)
+    assert read_payload(data, "", max_bytes=LIMIT).signal == "logs"
+    (refusal,) = read_record(gzip.compress(data), "", max_bytes=LIMIT).refused
+    assert "more than 3 compressions" in refusal.reason
+
+
+def test_zstd_is_read():
+    assert read_payload(zstd.compress(captured("traces")), "", max_bytes=LIMIT).protobuf == captured("traces")
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(SIGNALS).flatmap(lambda signal: st.tuples(st.just(signal), messages(signal))))
+def test_a_generated_request_is_read_as_otlp_with_its_bytes_unchanged_or_says_that_nothing_tells(drawn):
+    signal, message = drawn
+    data = message.SerializeToString()
+    hint = partition_key(signal, fingerprint(data))
+    reading = read_record(data, hint, max_bytes=LIMIT)
+    if data:
+        assert [(one.signal, one.protobuf) for one in reading.payloads] == [(signal, data)]
+    unknown = read_record(data, "", max_bytes=LIMIT)
+    if unknown.payloads:
+        assert (unknown.form, unknown.payloads[0].protobuf) == ("otlp_protobuf", data)
+    else:
+        assert "no item tells" in unknown.refused[0].reason
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(
+        [
+            b"",
+            b"\n",
+            b"{",
+            b"[",
+            b"\x1f\x8b\x08",
+            b"\x28\xb5\x2f\xfd",
+            b"\x78\x9c",
+            b"\x22\x00",
+            b"\n\x10",
+            b"\x05\n",
+            b"\xf3\x89\x9a\xc2",
+            b"\n{",
+            b"\xef\xbb\xbf{",
+        ]
+    ),
+    st.binary(max_size=400),
+)
+def test_random_bytes_are_refused_with_a_reason(start, rest):
+    data = start + rest
+    reading = read_record(data, "", max_bytes=LIMIT)
+    assert reading.payloads or reading.refused
+    for refusal in reading.refused:
+        assert refusal.kind in KINDS
+        assert refusal.kind != UNEXPECTED
+        assert len(refusal.reason) > 10
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(SIGNALS), st.data())
+def test_a_cut_or_changed_record_loses_nothing_silently(signal, data):
+    body = bytearray(captured(signal))
+    for _ in range(data.draw(st.integers(0, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    record = bytes(body[: data.draw(st.integers(0, len(body)))])
+    reading = read_record(record, "", max_bytes=LIMIT)
+    kept = [one.protobuf for one in reading.payloads] + [one.data for one in reading.refused]
+    assert kept == [record]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", MALFORMED),
+        (b"hello, world", UNSUPPORTED_FORMAT),
+        (b'{"a":1}', UNSUPPORTED_FORMAT),
+        (b"[1]", UNSUPPORTED_FORMAT),
+        (b'{"resourceSpans":[', TRUNCATED),
+        (b'{"resourceSpans":5}', MALFORMED),
+        (b"{,", MALFORMED),
+        (gzip.compress(bytes(LIMIT + 1)), TOO_LARGE),
+        (gzip.compress(b"x" * 100, mtime=0)[:-8] + bytes(8), CHECKSUM),
+        (gzip.compress(b"x" * 100, mtime=0)[:10] + b"\xff" * 9, COMPRESSION),
+        (b"\xf3\x89\x9a\xc2" + bytes(20), CHECKSUM),
+        (b"\xf3\x89\x9a\xc2", TRUNCATED),
+        (b"\n\xff", MALFORMED),
+    ],
+    ids=range(13),
+)
+def test_the_kind_of_fault_is_told(data, kind):
+    (refusal,) = read_record(data, "", max_bytes=LIMIT).refused
+    assert (refusal.kind, refusal.data) == (kind, data)
