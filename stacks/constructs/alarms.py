@@ -90,26 +90,22 @@ class Alarms(Construct):
         self._above("ApiErrors", metric, 0, "The API answered with a 5xx status.", "api-errors")
 
     def quarantined(self) -> None:
-        """Watch for anything that was set aside because it could not be read."""
-        names = {"records": "RecordsQuarantined", "bodies": "BodiesQuarantined", "items": "ItemsRejected"}
-        metric = cloudwatch.MathExpression(
-            expression="FILL(records, 0) + FILL(bodies, 0) + FILL(items, 0)",
-            using_metrics={
-                id_: cloudwatch.Metric(
-                    namespace=NAMESPACE,
-                    metric_name=name,
-                    dimensions_map={"service": "telemetry"},
-                    statistic="Sum",
-                )
-                for id_, name in names.items()
-            },
-            period=FIFTEEN_MINUTES,
-            label="set aside",
-        )
-        self._above("Quarantined", metric, 0, "Telemetry was set aside because it could not be read.", "quarantine")
+        """Watch for anything that was set aside because it could not be read: whole bodies, records, single items.
+
+        An alarm each: the local cloud cannot add metrics up.
+        """
+        for name in ("BodiesQuarantined", "RecordsQuarantined", "ItemsRejected"):
+            metric = cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=name,
+                dimensions_map={"service": "telemetry"},
+                period=FIFTEEN_MINUTES,
+                statistic="Sum",
+            )
+            self._above(name, metric, 0, "Telemetry was set aside because it could not be read.", "quarantine")
 
     def _above(
-        self, id_: str, metric: cloudwatch.IMetric, limit: int, text: str, runbook: str, *, periods: int = 1
+        self, id_: str, metric: cloudwatch.Metric, limit: int, text: str, runbook: str, *, periods: int = 1
     ) -> None:
         self._alarm(
             id_,

@@ -12,7 +12,7 @@ RUNBOOK = re.compile(r"docs/runbooks/[a-z-]+\.md")
 
 def alarms_by_metric(templates: dict[str, Template], metric: str) -> list[dict[str, Any]]:
     found = [alarm["Properties"] for _, alarm in every(templates, "CloudWatch::Alarm")]
-    return [alarm for alarm in found if alarm.get("MetricName") == metric]
+    return [alarm for alarm in found if alarm["MetricName"] == metric]
 
 
 def runbooks(templates: dict[str, Template]) -> set[str]:
@@ -65,9 +65,8 @@ def test_silence_is_a_fault(prod: dict[str, Template]) -> None:
 
 
 def test_whatever_is_set_aside_raises_an_alarm(prod: dict[str, Template]) -> None:
-    (alarm,) = [one["Properties"] for _, one in every(prod, "CloudWatch::Alarm") if "Metrics" in one["Properties"]]
-    watched = {each["MetricStat"]["Metric"]["MetricName"] for each in alarm["Metrics"] if "MetricStat" in each}
-    assert watched == {"RecordsQuarantined", "BodiesQuarantined", "ItemsRejected"}
-    assert {each["MetricStat"]["Period"] for each in alarm["Metrics"] if "MetricStat" in each} == {900}
-    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (0, 1)
-    assert "docs/runbooks/quarantine.md" in alarm["AlarmDescription"]
+    for metric in ("BodiesQuarantined", "RecordsQuarantined", "ItemsRejected"):
+        (alarm,) = alarms_by_metric(prod, metric)
+        assert (alarm["Namespace"], alarm["Dimensions"]) == ("Opsloop", [{"Name": "service", "Value": "telemetry"}])
+        assert (alarm["Threshold"], alarm["Period"], alarm["EvaluationPeriods"]) == (0, 900, 1)
+        assert "docs/runbooks/quarantine.md" in alarm["AlarmDescription"]
