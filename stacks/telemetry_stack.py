@@ -48,6 +48,7 @@ class TelemetryStack(Stack):
             timeout_s=29,
         )
         routes = ["POST /v1/traces", "POST /v1/metrics", "POST /v1/logs", "POST /v1/firehose", "GET /v1/senders"]
+        routes += ["POST /v1/prometheus/write", "POST /api/v1/write"]  # the second is where Prometheus itself has it
         Webhook(self, "ReceiveApi", function=receive, api=state.api, routes=routes)
         allow_stream(receive, state.stream, "kinesis:PutRecords", "kinesis:DescribeStreamSummary")
         allow_table(receive, state.access, "dynamodb:GetItem")

@@ -1,8 +1,8 @@
-"""HTTP: OTLP, Firehose deliveries -> records on the stream, what is invalid in quarantine; who sends."""
+"""HTTP: OTLP, Firehose, Prometheus -> records on the stream, what is invalid in quarantine; who sends."""
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,14 +16,21 @@ from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.sender_table import SenderTable
 from opsloop.adapters.stream import Stream
 from opsloop.dataclass import dataclass
-from opsloop.errors import InvalidInputError, OpsloopError, ThrottledError, UnsupportedMediaError
-from opsloop.runtime.authentication import Authenticator, firehose_key
+from opsloop.errors import (
+    InvalidInputError,
+    OpsloopError,
+    PermanentError,
+    ThrottledError,
+    TooLargeError,
+    UnsupportedMediaError,
+)
+from opsloop.runtime.authentication import Authenticator, bearer_or_password, firehose_key
 from opsloop.runtime.http import Api
 from opsloop.runtime.paging import page_of
 from opsloop.runtime.request import Request
 from opsloop.runtime.response import Response, json_response, problem
 from opsloop.runtime.settings import read_settings
-from opsloop.telemetry import firehose
+from opsloop.telemetry import firehose, remote_write
 from opsloop.telemetry.fault import INVALID_ITEM, kind_of
 from opsloop.telemetry.otlp_http import JSON, PROTOBUF, UnsupportedEncodingError, decode_body, failure, success
 from opsloop.telemetry.otlp_schema import SIGNALS, Signal
@@ -34,6 +41,7 @@ from opsloop.telemetry.sender import Seen, Sender, SenderCounts
 
 SOURCE = "telemetry_receive"
 FIREHOSE, SENDERS = "/v1/firehose", "/v1/senders"
+PROMETHEUS = ("/v1/prometheus/write", "/api/v1/write")
 MIXED = "mixed"
 SENDER_SIGNALS = (*SIGNALS, MIXED)
 
@@ -56,6 +64,9 @@ def render_error(error: OpsloopError, request: Request) -> Response:
         metrics.add_metric(name="RequestsThrottled", unit=MetricUnit.Count, value=1)
     if request.path == SENDERS:
         return problem(error, request)
+    if request.path in PROMETHEUS:
+        refused = problem(remote_write.retryable(error), request)
+        return replace(refused, headers={**refused.headers, **remote_write.written_headers(None)})
     if request.path == FIREHOSE:
         status, body = firehose.failure(firehose.request_id_of(request.headers), _milliseconds(request.now), error)
         return Response(status, body, {"content-type": JSON})
@@ -135,6 +146,28 @@ def receive_delivery(request: Request) -> Response:
     return Response(200, firehose.success(delivery.request_id, _milliseconds(request.now)), {"content-type": JSON})
 
 
+def receive_write(request: Request) -> Response:
+    """Put the samples of a remote-write request on the stream; what Prometheus would drop is set aside."""
+    request.facts.update(signal="metrics", bytes=len(request.body), items=0, records=0, rejected=0)
+    admit(request)
+    try:
+        written = remote_write.read_write(request.body, request.headers, max_bytes=settings.max_inflated_bytes)
+        shipment = ship(written.protobuf, "metrics", settings.max_record_bytes)
+    except (InvalidInputError, TooLargeError) as error:
+        set_aside_body(request, "metrics", error)
+        raise
+    set_aside(request, written.refused, {"signal": "metrics"})
+    set_aside_items(request, "metrics", shipment)
+    rejected = len(written.refused) + shipment.rejected
+    put(request, shipment.records, shipment.items, rejected)
+    note_sender(request, "metrics", f"remote-write-{remote_write.version_of(request.headers.get('content-type', ''))}")
+    answer = Response(204)
+    if rejected:  # a part of it is refused for good, and the sender is to say so in its own log
+        reasons = [one.reason for one in written.refused] + list(shipment.reasons)
+        answer = problem(InvalidInputError("; ".join(reasons)), request)
+    return replace(answer, headers={**answer.headers, **remote_write.written_headers(written)})
+
+
 @api.route("GET", SENDERS, scope=Scope.READ, query=("signal", "limit", "cursor"))
 def list_senders(request: Request) -> Response:
     """Return a page of those who send."""
@@ -183,7 +216,7 @@ def note_sender(request: Request, signal: str, form: str) -> None:
     senders.count(Sender(agent, signal, form, encoding, key_id), request.now.timestamp())
 
 
-def set_aside_body(request: Request, signal: Signal, error: InvalidInputError) -> None:
+def set_aside_body(request: Request, signal: Signal, error: PermanentError) -> None:
     """Keep a body that cannot be read, as it came: its sender will not send it again."""
     facts = {
         "signal": signal,
@@ -222,5 +255,7 @@ def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000)
 
 
+for place in PROMETHEUS:
+    api.route("POST", place, scope=Scope.INGEST, credentials=bearer_or_password)(receive_write)
 for each in SIGNALS:
     api.route("POST", f"/v1/{each}", scope=Scope.INGEST)(partial(receive, signal=each))

@@ -72,6 +72,8 @@ PROMISES = Promises(
             "POST /v1/metrics",
             "POST /v1/logs",
             "POST /v1/firehose",
+            "POST /v1/prometheus/write",
+            "POST /api/v1/write",
             "GET /v1/senders",
             "GET /v1/quarantine",
             "GET /v1/quarantine/item",
