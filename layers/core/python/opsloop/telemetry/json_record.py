@@ -118,7 +118,7 @@ def _groups(pieces: Sequence[_Piece], refused: list[Refusal]) -> Iterator[tuple[
 def _form_of(document: Any) -> str:
     """Return the form of one document, told by its members."""
     if isinstance(document, list):
-        if all(isinstance(one, dict) and "traceId" in one and "id" in one for one in document):
+        if document and all(isinstance(one, dict) and "traceId" in one and "id" in one for one in document):
             return ZIPKIN
         raise UnreadableError("a JSON array that does not hold Zipkin spans", UNSUPPORTED_FORMAT)
     if not isinstance(document, dict):
