@@ -13,11 +13,11 @@ Format: https://protobuf.dev/programming-guides/encoding/
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opsloop.dataclass import dataclass
 from opsloop.telemetry.grouping import representatives
 
 Ints = NDArray[np.int64]
@@ -53,63 +53,107 @@ def _sizes() -> Ints:
 _SIZES = _sizes()
 
 
-@dataclass(frozen=True)
 class Fields:
     """Fields of many messages. ``owner``: which message. ``tag``: the number, and in three bits the wire type.
 
     A field ends at ``end``, and its content begins two bytes after ``at`` if it is length-delimited, else one byte.
-    Fields of one owner are in their order.
+    Fields of one owner are in their order. They are kept in the parts in which they were found: a step over messages
+    of one layout finds the same field in all of them, and whoever asks for it gets that part as it is.
     """
 
-    buffer: "Buffer"
-    owner: Ints
-    tag: NDArray[np.int32]
-    at: Ints
-    end: Ints
+    def __init__(self, buffer: "Buffer", parts: list["_Part"]) -> None:
+        self.buffer = buffer
+        self._parts = parts
 
     def __len__(self) -> int:
-        return len(self.owner)
+        return sum(len(part.at) for part in self._parts)
+
+    @cached_property
+    def _whole(self) -> "_Part":
+        """All parts as one."""
+        parts = self._parts
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            none = np.empty(0, dtype=np.int64)
+            return _Part(none, none, none, none, None)
+        owner, at, end = (np.concatenate([part[place] for part in parts]) for place in (0, 2, 3))
+        if len({part.common for part in parts}) == 1 and parts[0].common is not None:
+            return _Part(owner, np.full(len(at), parts[0].common), at, end, parts[0].common)
+        return _Part(owner, np.concatenate([part.tag for part in parts]).astype(np.int64), at, end, None)
+
+    @property
+    def owner(self) -> Ints:
+        """The message of each."""
+        return self._whole.owner
+
+    @property
+    def at(self) -> Ints:
+        """The place before the content of each."""
+        return self._whole.at
+
+    @property
+    def end(self) -> Ints:
+        """Where each ends."""
+        return self._whole.end
 
     @property
     def number(self) -> Ints:
         """The field number of each."""
-        return (self.tag.astype(np.int64) & 0xFFFFFFFF) >> 3
+        return self._whole.tag.astype(np.int64) >> 3
 
     @property
     def wire(self) -> Ints:
         """The wire type of each."""
-        return self.tag.astype(np.int64) & 7
+        return self._whole.tag.astype(np.int64) & 7
 
     @cached_property
     def begin(self) -> Ints:
         """Where the content of each begins."""
-        if not len(self):
-            return self.at
-        is_len = (self.tag & 7) == LEN
-        return self.at + 2 if is_len.all() else self.at + 1 + is_len
+        if (common := self._whole.common) is not None:
+            return self.at + (2 if common & 7 == LEN else 1)
+        begin = self.at + ((self._whole.tag & 7) == LEN)
+        begin += 1
+        return begin
 
     @property
     def value(self) -> Bits:
         """The values of varints and fixed-width fields, as raw bits; 0 for all else."""
+        if (common := self._whole.common) is not None:
+            return self._values(self.at, common & 7)
         value = np.zeros(len(self), dtype=np.uint64)
-        wires = self.tag & 7
-        for wire, read in ((VARINT, self.buffer.varints), (I64, self.buffer.words), (I32, self.buffer.words)):
-            is_so = wires == wire
-            if is_so.all():
-                value = read(self.at + 1)
-            elif is_so.any():
-                value[is_so] = read(self.at[is_so] + 1)
-            if wire == I32:
-                value[is_so] &= np.uint64(0xFFFFFFFF)
+        for wire in (VARINT, I64, I32):
+            rows = np.flatnonzero(self.wire == wire)
+            value[rows] = self._values(self.at[rows], wire)
         return value
+
+    def _values(self, at: Ints, wire: int) -> Bits:
+        if wire == VARINT:
+            return self.buffer.varints(at + 1)
+        if wire == LEN:
+            return np.zeros(len(at), dtype=np.uint64)
+        words = self.buffer.words(at + 1)
+        return words & np.uint64(0xFFFFFFFF) if wire == I32 else words
 
     def of(self, number: int, wire: int) -> "Fields":
         """Return the fields of that number and wire type; with another wire type a number means nothing."""
-        return self.take(np.flatnonzero(self.tag == (number << 3 | wire)))
+        tag = number << 3 | wire
+        found = []
+        for part in self._parts:
+            if part.common is None:
+                rows = np.flatnonzero(part.tag == tag)
+                if len(rows):
+                    found.append(_Part(part.owner.take(rows), part.tag, part.at.take(rows), part.end.take(rows), tag))
+            elif part.common == tag:
+                found.append(part)
+        return Fields(self.buffer, found)
 
-    def take(self, rows: Ints) -> "Fields":
-        """Return the fields at ``rows``."""
-        return Fields(self.buffer, self.owner.take(rows), self.tag.take(rows), self.at.take(rows), self.end.take(rows))
+    def only(self, numbers: Iterable[int]) -> "Fields":
+        """Return the fields of these numbers."""
+        is_wanted = np.logical_or.reduce([self.number == number for number in numbers])
+        whole, rows = self._whole, np.flatnonzero(is_wanted)
+        part = _Part(whole.owner[rows], whole.tag[rows], whole.at[rows], whole.end[rows], whole.common)
+        return Fields(self.buffer, [part])
 
     def values(self, number: int, wire: int, owners: int) -> Bits:
         """Return the raw value of one field for each of ``owners`` messages: the last one given, 0 without any."""
@@ -124,6 +168,16 @@ class Fields:
         begin, end = np.zeros(owners, dtype=np.int64), np.zeros(owners, dtype=np.int64)
         begin[found.owner], end[found.owner] = found.begin, found.end
         return begin, end
+
+
+class _Part(NamedTuple):
+    """Fields that were found together; ``common`` is the tag of all of them, if they have one, and ``tag`` is not."""
+
+    owner: Ints
+    tag: NDArray[np.integer]
+    at: Ints
+    end: Ints
+    common: int | None
 
 
 class Buffer:
@@ -172,26 +226,26 @@ class Buffer:
             Messages that break off, name the field number 0, hold groups, or exceed ``MAX_FIELDS`` together.
         """
         is_bad = np.zeros(len(begin), dtype=bool)
-        steps = _Steps(self)
+        steps = _Steps()
         owner = np.flatnonzero(begin < end)
         cursor, limit = begin.take(owner), end.take(owner)
-        turn = 0
+        turn, is_list = 0, False
         while len(owner) >= (_FEW if turn < _LONG_LIST else _FEW_LISTS) and steps.seen <= MAX_FIELDS:
             turn += 1
             low = self.bytes.take(cursor)
-            code = self._after.take(cursor).astype(np.uint16)
-            code <<= 8
-            code |= low
-            after = cursor + _SIZES.take(code)
-            room = limit - after
-            if room.min() > 0:
-                steps.add(owner, low, cursor, after)
-                cursor = after
-                continue
-            rows = np.flatnonzero(room < 0)
-            tag, at = low.astype(np.int32), cursor
-            if len(rows):  # a field that two bytes do not describe, or that reaches too far
-                at = cursor.copy()
+            second = self._after.take(cursor)
+            if is_list and (found := self._list_items(cursor, limit, low, second)):
+                tag, at, after, least = found
+            else:
+                code = second.astype(np.uint16)
+                code <<= 8
+                code |= low
+                tag, at, after = low, cursor, cursor + _SIZES.take(code)
+                least = int((limit - after).min())
+                is_list = least < 0
+            if least < 0:  # fields that two bytes do not describe, or that reach too far
+                rows = np.flatnonzero(limit < after)
+                tag, at = low.astype(np.int64), cursor.copy()
                 tag[rows], at[rows], after[rows], is_whole = self._fields(cursor[rows], limit[rows])
                 if not is_whole.all():
                     is_bad[owner[rows[~is_whole]]] = True
@@ -199,14 +253,30 @@ class Buffer:
                     kept[rows[~is_whole]] = False
                     owner, tag, at, after, limit = owner[kept], tag[kept], at[kept], after[kept], limit[kept]
             steps.add(owner, tag, at, after)
-            more = np.flatnonzero(after < limit)
-            owner, cursor, limit = owner.take(more), after.take(more), limit.take(more)
+            cursor = after
+            if least <= 0:
+                more = np.flatnonzero(after < limit)
+                owner, cursor, limit = owner.take(more), after.take(more), limit.take(more)
         for one, first, stop in zip(owner.tolist(), cursor.tolist(), limit.tolist(), strict=True):
             is_bad[one] = not self._walk(one, first, stop, steps)
-        fields = steps.joined()
-        if wanted is not None and len(fields):
-            fields = fields.take(np.flatnonzero(np.isin(fields.tag >> 3, list(wanted))))
-        return fields, is_bad
+        fields = Fields(self, steps.parts())
+        return (fields if wanted is None or not len(fields) else fields.only(wanted)), is_bad
+
+    def _list_items(
+        self, cursor: Ints, limit: Ints, low: NDArray[np.uint8], second: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], Ints, Ints, int] | None:
+        """Return tag, ``at``, end, and the least room after these, if all are of one field and two-byte lengths."""
+        third = self.bytes[2:].take(cursor)
+        tag = int(low[0])
+        if not (_IS_LEN[tag] and low.min() == low.max() and second.min() > 0x7F and third.max() < 0x80):
+            return None
+        after = third.astype(np.int64)
+        after <<= 7
+        after += second
+        after += cursor
+        after += 3 - 0x80
+        least = int((limit - after).min())
+        return (low, cursor + 1, after, least) if least >= 0 else None
 
     def is_equal(self, begin: Ints, end: Ints, text: bytes) -> NDArray[np.bool_]:
         """Return for each range of bytes whether it is exactly ``text``."""
@@ -222,23 +292,32 @@ class Buffer:
         ids = np.empty(len(begin), dtype=np.int64)
         contents: list[bytes] = []
         low = -1
-        for words in (1, 4, 16):
-            rows = np.flatnonzero((length > low) & (length <= 8 * words))
-            low = 8 * words
+        for words, high in _BLOCKS:
+            rows = np.flatnonzero((length > low) & (length <= high))
+            low = high
             if not len(rows):
                 continue
-            everyone = len(rows) == len(begin)
-            at, size = (begin, length) if everyone else (begin[rows], length[rows])
-            block = self.words(at, words).reshape(-1, words)
-            block &= _MASKS[words].take(size, axis=0)
-            first, place = representatives(np.column_stack((block, size.view(np.uint64))))
-            ids[rows] = place + len(contents)
+            is_all = len(rows) == len(begin)
+            at, size = (begin, length) if is_all else (begin.take(rows), length.take(rows))
+            first, number = representatives(self._blocks(at, size, words))
+            ids[rows] = number + len(contents)
             contents += [self.data[a : a + n] for a, n in zip(at[first].tolist(), size[first].tolist(), strict=True)]
         rest = np.flatnonzero(length > low)
         numbers: dict[bytes, int] = {}
         for row, first_byte, last in zip(rest.tolist(), begin[rest].tolist(), end[rest].tolist(), strict=True):
             ids[row] = numbers.setdefault(self.data[first_byte:last], len(numbers)) + len(contents)
         return ids, contents + list(numbers)
+
+    def _blocks(self, at: Ints, size: Ints, words: int) -> Bits:
+        """Return each range as so many words, the length in the last one's highest byte: equal if the ranges are."""
+        block = self.words(at, words)
+        block &= _MASKS[words].take(size, axis=0)
+        top = size.view(np.uint64) << np.uint64(56)
+        if words == 1:
+            block |= top
+        else:
+            block[:, -1] |= top
+        return block
 
     def packed_words(self, begin: Ints, end: Ints) -> tuple[Ints, Bits]:
         """Return the 64-bit numbers packed in each range, and for each the range that it comes from.
@@ -263,14 +342,18 @@ class Buffer:
         is_bad[place[(size == 0) | (at[starts] + size > end[place])]] = True
         return place, value, is_bad
 
-    def _fields(self, cursor: Ints, limit: Ints) -> tuple[NDArray[np.int32], Ints, Ints, NDArray[np.bool_]]:
+    def _fields(self, cursor: Ints, limit: Ints) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
         """Return tag, ``at`` and end of the next field of each message, and whether it is whole."""
         low = self.bytes.take(cursor)
         second, third = (self.bytes.take(cursor + place).astype(np.int64) for place in (1, 2))
         end = cursor + 3 + (second & 0x7F) + (third << 7)
         is_list_item = _IS_LEN.take(low) & (second > 0x7F) & (third < 0x80) & (end <= limit)
         if is_list_item.all():  # of 128 bytes to 16 KB
-            return low.astype(np.int32), cursor + 1, end, is_list_item
+            return low.astype(np.int64), cursor + 1, end, is_list_item
+        end = cursor + 2 + _FIXED_SIZE.take(low & 7)
+        is_wide = _IS_WIDE.take(low) & (second < 0x80) & (second > 0) & (end <= limit)
+        if is_wide.all():  # fixed-width fields of two-byte tags, as a span's flags
+            return (low & 0x7F) | second << 7, cursor + 1, end, is_wide
         tag, tag_size = self._varint(cursor)
         at = np.minimum(cursor + tag_size, self.size)  # a cut tag: look no further than the padding
         wire = (tag & np.uint64(7)).astype(np.int64)
@@ -284,7 +367,7 @@ class Buffer:
         length = np.where(is_len, np.minimum(value, _MAX_LENGTH).astype(np.int64), _FIXED_SIZE[wire])
         end = content + np.where(wire == VARINT, size, length)
         is_whole &= end <= limit
-        return (tag & np.uint64(0xFFFFFFFF)).astype(np.int64).astype(np.int32), content - 1 - is_len, end, is_whole
+        return (tag & np.uint64(0xFFFFFFFF)).view(np.int64), content - 1 - is_len, end, is_whole
 
     def _varint(self, at: Ints) -> tuple[Bits, Ints]:
         """Return the varint at each position and its size in bytes, 0 if it is longer than allowed."""
@@ -364,52 +447,53 @@ class Buffer:
             begin = np.array(starts, dtype=np.int64)
             end = np.append(begin[1:], at)
             is_long = self._after.take(begin) > 0x7F
-            steps.add(np.full(len(begin), owner), np.full(len(begin), tag, dtype=np.int32), begin + is_long, end)
+            steps.add(np.full(len(begin), owner), np.full(len(begin), tag), begin + is_long, end)
         return at
 
 
 class _Steps:
     """Fields while they are found, in parts."""
 
-    def __init__(self, buffer: Buffer) -> None:
+    def __init__(self) -> None:
         self.seen = 0
-        self._buffer = buffer
-        self._parts: list[tuple[Ints, NDArray[np.integer], Ints, Ints]] = []
+        self._parts: list[_Part] = []
         self._rows: list[tuple[int, int, int, int]] = []
 
     def add(self, owner: Ints, tag: NDArray[np.integer], at: Ints, end: Ints) -> None:
+        if not len(owner):
+            return
         self._flush()
-        self._parts.append((owner, tag, at, end))
+        least = int(tag.min())
+        self._parts.append(_Part(owner, tag, at, end, least if least == tag.max() else None))
         self.seen += len(owner)
 
     def add_one(self, owner: int, tag: int, at: int, end: int) -> None:
         self._rows.append((owner, tag, at, end))
         self.seen += 1
 
-    def joined(self) -> Fields:
+    def parts(self) -> list[_Part]:
         self._flush()
-        if not self._parts:
-            none = np.empty(0, dtype=np.int64)
-            return Fields(self._buffer, none, none.astype(np.int32), none, none)
-        owner, tag, at, end = (np.concatenate(column) for column in zip(*self._parts, strict=True))
-        return Fields(self._buffer, owner, tag.astype(np.int32, copy=False), at, end)
+        return self._parts
 
     def _flush(self) -> None:
         if self._rows:
-            owner, tag, at, end = np.array(self._rows, dtype=np.int64).T
+            owner, tag, at, end = np.array(self._rows, dtype=np.int64).T.copy()
             self._rows = []
-            self._parts.append((owner, tag, at, end))
+            self._parts.append(_Part(owner, tag, at, end, None))
 
 
 _POSSIBLE = np.array([wire in (VARINT, I64, LEN, I32) for wire in range(8)])
 _FIXED_SIZE = np.array([{I64: 8, I32: 4}.get(wire, 0) for wire in range(8)])
+_IS_WIDE = np.array([tag > 0x7F and tag & 7 in (I64, I32) for tag in range(256)])
 _IS_LEN = np.array([0 < tag >> 3 < 16 and tag & 7 == LEN for tag in range(256)])
+_BLOCKS = ((1, 7), (4, 31), (16, 127))
+"""Words that hold ranges of up to so many bytes, and their length."""
 _MASKS = {
     words: np.array(
-        [[(1 << (8 * min(max(size - 8 * at, 0), 8))) - 1 for at in range(words)] for size in range(8 * words + 1)],
+        [[(1 << (8 * min(max(size - 8 * at, 0), 8))) - 1 for at in range(words)] for size in range(high + 1)],
         dtype=np.uint64,
-    )
-    for words in (1, 4, 16)
+    ).reshape(-1, *((words,) if words > 1 else ()))
+    for words, high in _BLOCKS
 }
 """By number of words and of bytes: the bits of the words that these bytes fill."""
 

@@ -58,7 +58,7 @@ def decode(body: bytes) -> Aggregate:
     if body[:4] != MAGIC:
         raise InvalidInputError(f"aggregate: starts with {body[:4]!r}, not {MAGIC!r}")
     try:
-        plain = _inflate(body[4:])
+        plain = inflated(body[4:])
         (length,) = struct.unpack_from("<I", plain)
         head = json.loads(plain[4 : 4 + length].decode("utf-8", "surrogatepass"))
         aggregate = Aggregate(
@@ -70,7 +70,8 @@ def decode(body: bytes) -> Aggregate:
     return aggregate
 
 
-def _inflate(body: bytes) -> bytes:
+def inflated(body: bytes) -> bytes:
+    """Return what was compressed; raise ``ValueError`` or ``zlib.error`` if it is cut short, or a bomb."""
     inflater = zlib.decompressobj()
     plain = inflater.decompress(body, MAX_DECODED_BYTES)
     if not inflater.eof:

@@ -27,25 +27,34 @@ def representatives(rows: Bits) -> tuple[Ints, Ints]:
     ``rows`` has shape (n,) or (n, columns).
     """
     n = len(rows)
-    found = np.empty(n, dtype=np.int64)
-    left = np.arange(n)
-    for turn in range(_ROUNDS):
-        part = rows[left] if turn else rows
+    place = _same_slot(rows, 0)
+    is_equal = rows == rows.take(place, axis=0)
+    if is_equal.ndim > 1:
+        is_equal = _all(is_equal)
+    if not is_equal.all():
+        place = _again(rows, place, np.flatnonzero(~is_equal))
+    first = np.flatnonzero(place == np.arange(n))
+    number = np.empty(n, dtype=np.int64)
+    number[first] = np.arange(len(first))
+    return first, number.take(place)
+
+
+def _again(rows: Bits, found: Ints, left: Ints) -> Ints:
+    """Return ``found`` with the equals of the rows ``left``, whose slots were taken by others."""
+    for turn in range(1, _ROUNDS):
+        part = rows[left]
         place = _same_slot(part, turn)
         is_equal = part == part.take(place, axis=0)
         if is_equal.ndim > 1:
-            is_equal = is_equal.all(axis=1) if is_equal.shape[1] > 6 else _all(is_equal)
-        found[left] = np.where(is_equal, left.take(place), -1)
-        left = np.flatnonzero(found < 0)
+            is_equal = _all(is_equal)
+        found[left] = left.take(place)
+        left = left[~is_equal]
         if not len(left):
-            break
-    else:
-        first: dict[bytes, int] = {}
-        for row in left.tolist():
-            found[row] = first.setdefault(rows[row].tobytes(), row)
-    is_first = found == np.arange(n)
-    number = np.cumsum(is_first) - 1
-    return np.flatnonzero(is_first), number.take(found)
+            return found
+    first: dict[bytes, int] = {}
+    for row in left.tolist():
+        found[row] = first.setdefault(rows[row].tobytes(), row)
+    return found
 
 
 def combine(columns: Sequence[Ints]) -> tuple[Ints, Ints]:

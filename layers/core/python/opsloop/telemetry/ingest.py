@@ -22,7 +22,6 @@ from opsloop.telemetry.logs import read_logs
 from opsloop.telemetry.metrics import read_metrics
 from opsloop.telemetry.otlp_schema import SIGNALS, Signal
 from opsloop.telemetry.payload import Payload, Refusal, read_record
-from opsloop.telemetry.salvage import salvage
 from opsloop.telemetry.segment import Segment, Share, StreamRecord, Unreadable
 from opsloop.telemetry.shard_log import ShardLog
 from opsloop.telemetry.span_exemplars import Spans, slowest
@@ -43,8 +42,7 @@ _READERS: dict[Signal, Callable[[Sequence[bytes], Catalog], tuple[list[Decoded],
 }
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """One request, and the number of the record that holds it."""
 
     record: int
@@ -211,10 +209,12 @@ def _read(signal: Signal, parts: list[_Part], records: Sequence[StreamRecord], r
 
 def _save(signal: Signal, part: _Part, records: Sequence[StreamRecord], rules: _Rules, tally: _Tally) -> None:
     """Take the good part of a request that has a fault, and refuse the rest."""
+    from opsloop.telemetry.salvage import salvage  # with the whole schema of OTLP: not for a batch without faults
+
     good, refused = salvage(part.payload.protobuf, signal)
     tally.refuse(records[part.record], refused)
     if good:
-        _read(signal, [replace(part, payload=replace(part.payload, protobuf=good))], records, rules, tally)
+        _read(signal, [part._replace(payload=replace(part.payload, protobuf=good))], records, rules, tally)
 
 
 def _unexpected(data: bytes, error: Exception) -> Refusal:

@@ -2,12 +2,12 @@
 
 import json
 import struct
-from dataclasses import astuple
+import zlib
 
 from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.aggregate import Aggregate
-from opsloop.telemetry.encoding import decode, encode
+from opsloop.telemetry.encoding import decode, encode, inflated
 from opsloop.telemetry.exemplar import Exemplar, exemplars_from_json, exemplars_json
 
 
@@ -90,8 +90,10 @@ class Mark:
 
 def encode_body(cells: Aggregate, shares: tuple[Share, ...], exemplars: tuple[Exemplar, ...] = ()) -> bytes:
     """Return the body of a log item; equal contents give equal bytes."""
-    content = {"shares": [astuple(share) for share in shares], "exemplars": exemplars_json(exemplars)}
-    head = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    lineage = [[share.service, share.hour, share.records, share.items] for share in shares]
+    content = {"shares": lineage, "exemplars": exemplars_json(exemplars)}
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    head = zlib.compress(text, 6)  # exemplars repeat the names of their series
     return struct.pack("<I", len(head)) + head + encode(cells)
 
 
@@ -99,9 +101,9 @@ def decode_body(body: bytes) -> tuple[Aggregate, tuple[Share, ...], tuple[Exempl
     """Return what ``encode_body`` made ``body`` from; raise ``InvalidInputError`` for anything else."""
     try:
         (length,) = struct.unpack_from("<I", body)
-        content = json.loads(body[4 : 4 + length].decode("utf-8", "surrogatepass"))
+        content = json.loads(inflated(body[4 : 4 + length]).decode("utf-8", "surrogatepass"))
         shares = tuple(Share(*item) for item in content["shares"])
         exemplars = exemplars_from_json(content["exemplars"])
-    except (struct.error, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (zlib.error, struct.error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInputError(f"segment: {error}") from None
     return decode(body[4 + length :]), shares, exemplars
