@@ -1,6 +1,7 @@
 """What every test may use: sample events, a Lambda context, and handlers imported as Lambda imports them."""
 
 import base64
+import gc
 import importlib.util
 import json
 import logging
@@ -128,5 +129,6 @@ def load_handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Modu
         return module
 
     yield load
+    gc.unfreeze()  # what a handler's cold start put aside
     for name in names:
         sys.modules.pop(name, None)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import opsloop.cold_start
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.segment_store import SegmentStore
@@ -49,6 +50,7 @@ quarantine = Quarantine(settings.quarantine_bucket)
 catalog = load_catalog()
 streams: dict[str, StreamIdentity] = {}
 opened: dict[Shard, tuple[float, ShardLog]] = {}  # when a shard's log was read, and what is known of it
+opsloop.cold_start.finish()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:

@@ -53,11 +53,10 @@ def _boundaries() -> list[int]:
 def _slots(boundaries: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return per slot of the mantissa the boundaries that lie before it, and the one boundary inside (or its end)."""
     width = 1 << (_MANTISSA_BITS - _SLOT_BITS)
-    before, inside = [], []
-    for start in range(0, 1 << _MANTISSA_BITS, width):
-        before.append(sum(boundary < start for boundary in boundaries))
-        inside.append(min((b for b in boundaries if start <= b < start + width), default=start + width))
-    return np.array(before), np.array(inside)
+    starts = np.arange(0, 1 << _MANTISSA_BITS, width)
+    before = np.searchsorted(boundaries, starts)
+    following = np.append(boundaries, 1 << _MANTISSA_BITS)[before]
+    return before, np.minimum(following, starts + width)
 
 
 _BEFORE, _INSIDE = _slots(_boundaries())

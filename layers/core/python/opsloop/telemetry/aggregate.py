@@ -243,7 +243,7 @@ def _none(kind: type) -> NDArray:  # type: ignore[type-arg]
 
 def _sorted_series(cells: Aggregate) -> tuple[tuple[Series, ...], NDArray[np.int32]]:
     """Return the used series in order, once each, and for each old position the new one."""
-    used = np.unique(cells.series_index).tolist()
+    used = np.flatnonzero(np.bincount(cells.series_index)).tolist()  # np.unique would import numpy.ma, 10 ms
     series = in_order({cells.series[i] for i in used})
     position = {one: at for at, one in enumerate(series)}
     place = np.zeros(len(cells.series), dtype=np.int32)

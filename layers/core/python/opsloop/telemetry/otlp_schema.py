@@ -6,7 +6,7 @@ and span ids), a message's name, or ``=Enum``. Source: opentelemetry-proto, tag 
 """
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from opsloop.dataclass import dataclass
 
@@ -238,7 +238,29 @@ def _message(name: str, lines: str) -> Message:
     )
 
 
-MESSAGES: Mapping[str, Message] = {name: _message(name, lines) for name, lines in _MESSAGES.items()}
-REQUESTS: Mapping[Signal, Message] = {
-    signal: MESSAGES[f"{cast(str, signal).capitalize()}Request"] for signal in SIGNALS
-}
+class _Messages(dict[str, Message]):
+    """The messages by name, each read from the table when it is first asked for: a good batch needs none of them."""
+
+    def __missing__(self, name: str) -> Message:
+        self[name] = message = _message(name, _MESSAGES[name])
+        return message
+
+    def values(self) -> Any:
+        """Return every message of the table."""
+        return [self[name] for name in _MESSAGES]
+
+
+class _Requests(dict[Signal, Message]):
+    """The request of each signal, likewise."""
+
+    def __missing__(self, signal: Signal) -> Message:
+        self[signal] = message = MESSAGES[f"{cast(str, signal).capitalize()}Request"]
+        return message
+
+    def values(self) -> Any:
+        """Return the requests of all signals."""
+        return [self[signal] for signal in SIGNALS]
+
+
+MESSAGES: Mapping[str, Message] = _Messages()
+REQUESTS: Mapping[Signal, Message] = _Requests()
