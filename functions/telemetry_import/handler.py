@@ -22,6 +22,7 @@ from opsloop.telemetry.claim import Claim
 from opsloop.telemetry.fault import TOO_LARGE, UNEXPECTED
 from opsloop.telemetry.importing import StoredObject, as_records, moved, object_of, pieces
 from opsloop.telemetry.ingest import plan
+from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.payload import read_record
 from opsloop.telemetry.reading import Payload, Reading, Refusal
 from opsloop.telemetry.segment import Segment
@@ -126,7 +127,7 @@ def end(name: str) -> str:
     if marks:
         return marks[-1].end
     log.register(name)
-    return log.shards()[name]
+    return log.shards().get(name, LOG_START)
 
 
 def set_aside(found: StoredObject, refused: Iterable[Refusal]) -> None:

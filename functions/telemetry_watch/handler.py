@@ -18,6 +18,7 @@ from opsloop.dataclass import dataclass
 from opsloop.errors import ConflictError
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.ingest import plan
+from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.pressure import WATCH_LOG, Pressure, gauge_request
 from opsloop.telemetry.segment import StreamRecord
 from opsloop.telemetry.shard_log import ShardLog, log_name, padded
@@ -97,4 +98,4 @@ def end() -> str:
     if marks:
         return marks[-1].end
     log.register(WATCH_LOG)
-    return log.shards()[WATCH_LOG]
+    return log.shards().get(WATCH_LOG, LOG_START)

@@ -37,6 +37,7 @@ class EmptyCloud(BaseHTTPRequestHandler):
         "FailedEntryCount": 0,
         "Entries": [{"EventId": "1"}],
         "Table": {"TableStatus": "ACTIVE"},
+        "Shards": [],
         "StreamDescriptionSummary": {"StreamStatus": "ACTIVE", "StreamCreationTimestamp": 1_700_000_000},
     }
 
@@ -48,7 +49,7 @@ class EmptyCloud(BaseHTTPRequestHandler):
         """Store an object, or so it seems."""
         self._answer(b"")
 
-    do_HEAD = do_PUT  # noqa: N815 -- the name that the base class looks for
+    do_GET = do_HEAD = do_PUT  # noqa: N815 -- the names that the base class looks for
 
     def _answer(self, body: bytes) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -42,7 +42,7 @@ class StreamBacklog:
         return items[0]["to"]["S"].partition("+")[0].lstrip("0") if items else ""  # after a +: the log of a descendant
 
     def _oldest(self, shard: str, end: str) -> float | None:
-        iterator = self._iterator(shard, end)
+        iterator: str | None = self._iterator(shard, end)
         for _ in range(LOOKS):
             answer = self._kinesis.call("GetRecords", {"ShardIterator": iterator, "Limit": 1})
             if answer["Records"]:
