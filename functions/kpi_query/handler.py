@@ -1,5 +1,6 @@
 """HTTP GET /v1/services, /v1/kpis (scope read) -> who is known, and KPI rows from stored pages and open blocks."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -15,8 +16,9 @@ from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.clock import format_time, minute_of, time_of
 from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, NotFoundError
+from opsloop.kpi.exemplar import hours_of, span_exemplars
 from opsloop.kpi.metric import METRIC_PREFIX, MetricQuestion, read_metric_rows
-from opsloop.kpi.model import IDENTITY, KINDS, KPI_NAMES, WHOLE_SERVICE, State, row_json
+from opsloop.kpi.model import EXEMPLAR, IDENTITY, KINDS, KPI_NAMES, WHOLE_SERVICE, KpiRow, State, row_json
 from opsloop.kpi.period import MINUTES
 from opsloop.kpi.read import Question, read_rows
 from opsloop.kpi.services import KnownService, known_services
@@ -71,6 +73,8 @@ def list_kpis(request: Request) -> Response:
     if all(row.state is State.UNKNOWN for row in page.items):
         _check_service(name)
     rows = [row_json(row) for row in page.items]
+    if columns and EXEMPLAR in columns:
+        rows = [row | {EXEMPLAR: one} for row, one in zip(rows, _exemplars(page.items), strict=True)]
     return json_response(
         {
             "service": name,
@@ -113,6 +117,11 @@ def _metric_rows(request: Request, resolution: str, first: datetime, end: dateti
     return read_metric_rows(question, blocks=blocks)
 
 
+def _exemplars(rows: Sequence[KpiRow]) -> list[dict[str, Any] | None]:
+    hours = hours_of(rows)
+    return span_exemplars(rows, blocks.read_exemplars(rows[0].service, *hours)) if hours else []
+
+
 def _range(request: Request, resolution: str, most: dict[str, timedelta]) -> tuple[datetime, datetime]:
     end = request.time("to", default=request.now)
     first = request.time("from", default=end - DEFAULT_RANGE[resolution])
@@ -140,8 +149,8 @@ def _end_minute(end: datetime) -> int:
 def _columns(wanted: str) -> tuple[str, ...] | None:
     names = tuple(name for name in wanted.split(",") if name)
     for name in names:
-        if name not in KPI_NAMES:
-            valid = ", ".join(KPI_NAMES)
+        if name not in (*KPI_NAMES, EXEMPLAR):
+            valid = ", ".join((*KPI_NAMES, EXEMPLAR))
             raise InvalidInputError(f"kpi: {name!r} is not one of {valid}, or {METRIC_PREFIX}<name of a metric>")
     return (*IDENTITY, *dict.fromkeys(names)) if names else None
 

@@ -16,6 +16,7 @@ from opsloop.clock import day_start, minute_of
 from opsloop.kpi.period import Period
 from opsloop.kpi.rollup import day_rows
 from opsloop.telemetry.aggregate import from_points, merge
+from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.model import SeenService, Series
 from tests.conftest import NOW
 from tests.integration.described import as_described
@@ -293,3 +294,72 @@ def test_times_may_be_given_with_any_zone(ask, blocks, pages):
     first = datetime(2026, 11, 21, 7, tzinfo=UTC).astimezone().isoformat()
     assert ask(service="web", from_="2026-11-21T08:00:00+01:00", to="2026-11-21T08:00:00Z")["rows"][0]["requests"] == 30
     assert ask(service="web", from_=first, to="2026-11-21T08:00:00Z")["rows"][0]["requests"] == 30
+
+
+def examples(start, *spans):
+    """Return exemplars (operation, kind, milliseconds, trace) of the hour that begins at ``start``."""
+    return tuple(
+        Exemplar(
+            Series("web", "span.duration", kind, operation, "ns"),
+            start,
+            ms * 1e6,
+            start * 60_000_000_000 + 1_500_000,
+            f"{trace:032x}",
+            f"{trace:016x}",
+        )
+        for operation, kind, ms, trace in spans
+    )
+
+
+def test_a_row_names_the_slowest_trace_of_its_hour_if_asked(ask, blocks, pages):
+    for hours_ago, slowest in ((2, 700), (1, 90)):
+        start = OPEN - 60 * hours_ago
+        made = block(start, [Span(start, "GET /1"), Span(start, "charge", "client")], service="web")
+        found = examples(
+            start, ("GET /1", "server", slowest, 1), ("POST /", "consumer", 80, 2), ("charge", "client", 9, 3)
+        )
+        save(blocks, replace(made, exemplars=found))
+        if hours_ago == 2:
+            roll_up(pages, "hour", start, made)
+    period = {"from_": OPEN * 60 - 7200, "to": OPEN * 60}
+    plain = ask(service="web", **period)["rows"]
+    rows = ask(service="web", kpi="p99_ms,hash,exemplar", **period)["rows"]
+    assert [(row["exemplar"]["trace_id"][-1], row["exemplar"]["value"]) for row in rows] == [("1", 700.0), ("1", 90.0)]
+    assert rows[0]["exemplar"]["time"] == plain[0]["start"].replace("00Z", "00.001500Z")
+    assert [row["hash"] for row in rows] == [row["hash"] for row in plain]
+    assert "exemplar" not in plain[0]
+    (row,) = ask(
+        service="web", operation="charge", kind="client", kpi="exemplar", from_=OPEN * 60 - 3600, to=OPEN * 60
+    )["rows"]
+    assert (row["exemplar"]["value"], row["exemplar"]["span_id"]) == (9.0, f"{3:016x}")
+    day = ask(service="web", kpi="exemplar", resolution="day", from_=OPEN * 60 - 7200, to=OPEN * 60)["rows"]
+    assert [row["exemplar"]["value"] for row in day] == [700.0]
+    unknown = ask(service="web", kpi="exemplar", operation="never", **period)["rows"]
+    assert [row["exemplar"] for row in unknown] == [None, None]
+
+
+def test_a_metric_row_names_a_trace_and_its_hash_does_not_cover_it(ask, blocks):
+    depth = Series("web", "queue.depth", "gauge", attributes=(("queue", "q"),))
+    cells = from_points([depth], np.array([0]), np.array([OPEN]), np.array([7.0]))
+    made = replace(block(OPEN, service="web"), cells=cells)
+    save(blocks, made)
+    (before,) = ask(service="web", kpi="metric:queue.depth", from_=OPEN * 60)["rows"]
+    example = Exemplar(depth, OPEN, 7.0, OPEN * 60_000_000_000, "ab" * 16, "")
+    save(blocks, replace(made, version=2, exemplars=(example,)))
+    (after,) = ask(service="web", kpi="metric:queue.depth", from_=OPEN * 60)["rows"]
+    assert before["exemplar"] is None
+    assert after["exemplar"] == {"trace_id": "ab" * 16, "span_id": "", "value": 7.0, "time": after["start"]}
+    assert {**after, "exemplar": None, "version": 1, "hash": before["hash"]} == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 6000])
+def test_a_block_keeps_its_exemplars_beside_a_small_or_a_large_body(blocks, count):
+    found = tuple(
+        Exemplar(Series("web", "m", "gauge", str(n)), OPEN, float(n), n, f"{n * 7919:032x}", f"{n * 104729:016x}")
+        for n in range(count)
+    )
+    found = tuple(sorted(found, key=lambda one: one.series))
+    save(blocks, replace(block(OPEN, [Span(OPEN)], service="web"), exemplars=found))
+    assert blocks.get("web", OPEN).exemplars == found
+    assert tuple(blocks.read_exemplars("web", OPEN, OPEN)) == found
+    assert blocks.read_exemplars("web", OPEN - 120, OPEN - 60) == []

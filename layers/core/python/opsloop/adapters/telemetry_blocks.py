@@ -16,9 +16,11 @@ from pynamodb.models import Model
 from opsloop.clock import format_time, time_of
 from opsloop.errors import ConflictError, DependencyUnavailableError
 from opsloop.telemetry.encoding import decode, encode
+from opsloop.telemetry.exemplar import Exemplar, pack, unpack
 from opsloop.telemetry.model import Block, BodyStore, SeenService, Source
 
 MAX_BODY_BYTES = 350_000  # an item ends at 400 KB, and the lineage needs room
+MAX_EXEMPLAR_BYTES = 100_000
 SERVICES = "services"
 _HOUR = "%Y-%m-%dT%H"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -34,6 +36,8 @@ class BlockRecord(Model):
     sk = UnicodeAttribute(range_key=True)
     body = BinaryAttribute(legacy_encoding=False, null=True)
     body_key = UnicodeAttribute(null=True)
+    exemplars = BinaryAttribute(legacy_encoding=False, null=True)
+    exemplars_key = UnicodeAttribute(null=True)
     version = NumberAttribute()
     folded = MapAttribute[str, str]()  # type: ignore[no-untyped-call]
     sources = UnicodeAttribute()
@@ -76,18 +80,29 @@ class BlockTable:
         with _outages():
             return [self._block(one) for one in BlockRecord.query(_block_key(service), between, consistent_read=True)]
 
+    def read_exemplars(self, service: str, first_hour: int, last_hour: int) -> list[Exemplar]:
+        """Return the exemplars of ``service`` for the hours starting at ``first_hour`` to ``last_hour``."""
+        between = BlockRecord.sk.between(_hour_key(first_hour), _hour_key(last_hour))
+        wanted = ["exemplars", "exemplars_key"]
+        with _outages():
+            records = list(BlockRecord.query(_block_key(service), between, attributes_to_get=wanted))
+        return [exemplar for record in records for exemplar in self._exemplars(record)]
+
     def save(self, block: Block, *, now: datetime, retention_days: int) -> None:
         """Write ``block`` as its next version; raise ``ConflictError`` if it changed since it was read.
 
         It expires ``retention_days`` after its hour began.
         """
-        body = encode(block.cells)
-        is_large = len(body) > MAX_BODY_BYTES
+        body, exemplars = encode(block.cells), pack(block.exemplars)
+        are_many = len(exemplars) > MAX_EXEMPLAR_BYTES
+        is_large = len(body) + (0 if are_many else len(exemplars)) > MAX_BODY_BYTES
         record = BlockRecord(
             _block_key(block.service),
             _hour_key(block.hour),
             body=None if is_large else body,
             body_key=self._store.put(body) if is_large else None,
+            exemplars=None if are_many or not exemplars else exemplars,
+            exemplars_key=self._store.put(exemplars) if are_many else None,
             version=block.version + 1,
             folded=dict(block.folded),
             sources=json.dumps([asdict(source) for source in block.sources], separators=(",", ":")),
@@ -127,7 +142,11 @@ class BlockTable:
             folded={str(log): str(to) for log, to in record.folded.attribute_values.items()},
             sources=tuple(Source(**source) for source in json.loads(record.sources)),
             version=int(record.version),
+            exemplars=self._exemplars(record),
         )
+
+    def _exemplars(self, record: BlockRecord) -> tuple[Exemplar, ...]:
+        return unpack(self._store.get(record.exemplars_key) if record.exemplars_key else record.exemplars or b"")
 
 
 def _block_key(service: str) -> str:

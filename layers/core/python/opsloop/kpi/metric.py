@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from opsloop.clock import MINUTES_PER_HOUR, hour_start
 from opsloop.dataclass import dataclass
 from opsloop.histogram import ZERO_KEY, quantiles
+from opsloop.kpi.exemplar import exemplar_json, greatest
 from opsloop.kpi.increase import increases
 from opsloop.kpi.model import MetricRow, State, sealed
 from opsloop.kpi.period import MINUTES, Period, period_at, periods
@@ -21,6 +22,7 @@ from opsloop.kpi.replica import one_replica
 from opsloop.kpi.rollup import PROBABILITIES, merge_sources
 from opsloop.kpi.update import Blocks
 from opsloop.telemetry.aggregate import EXPLICIT, Aggregate, merge, regroup, select
+from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.model import CUMULATIVE_KINDS, LOG_RECORDS, REPLICA, STREAM, Block, Series
 
 METRIC_PREFIX = "metric:"
@@ -75,12 +77,23 @@ def metric_rows(
     streams = _only(cells, lambda one: one.kind in CUMULATIVE_KINDS)
     amounts = merge([select(plain, one_replica(plain)), increases(streams, first_read)])
     totals = regroup(amounts, _shown, MINUTES[resolution])
-    rows = [
-        _row(totals, cell, period_at(resolution, int(totals.minute[cell]), now_minute=now_minute))
-        for cell in range(len(totals))
-        if first_minute <= totals.minute[cell] < end_minute
-    ]
-    return [_sealed(row, blocks) for row in rows]
+    exemplars = _exemplars(blocks, metric)
+    rows = []
+    for cell in range(len(totals)):
+        start, series = int(totals.minute[cell]), totals.series[totals.series_index[cell]]
+        if first_minute <= start < end_minute:
+            row = _row(totals, cell, period_at(resolution, start, now_minute=now_minute))
+            example = exemplar_json(greatest(exemplars.get(series, ()), start, resolution))
+            rows.append(_sealed(replace(row, exemplar=example), blocks))
+    return rows
+
+
+def _exemplars(blocks: Sequence[Block], metric: str) -> dict[Series, list[Exemplar]]:
+    found: dict[Series, list[Exemplar]] = {}
+    for one in (exemplar for block in blocks for exemplar in block.exemplars):
+        if one.series.metric == metric:
+            found.setdefault(_shown(one.series), []).append(one)
+    return found
 
 
 def _only(cells: Aggregate, wanted: Callable[[Series], bool]) -> Aggregate:

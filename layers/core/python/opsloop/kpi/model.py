@@ -87,7 +87,8 @@ class MetricRow:
 
     ``count`` is the number of measured values: the points of gauges and sums, what histograms and summaries say they
     counted, the records of logs. ``sum`` is their sum; for sums, delta or cumulative, it is the increase within the
-    period. Percentiles are there where the sender measured a histogram.
+    period. Percentiles are there where the sender measured a histogram. ``exemplar`` names a trace that the series'
+    greatest known value of these hours was measured in; the hash does not cover it.
     """
 
     service: str
@@ -110,6 +111,7 @@ class MetricRow:
     p90: float | None = None
     p95: float | None = None
     p99: float | None = None
+    exemplar: Mapping[str, Any] | None = None
     sources: tuple[Source, ...] = ()
     version: int = 0
     hash: str = ""
@@ -130,11 +132,15 @@ IDENTITY = ("service", "operation", "kind", "resolution", "start", "complete", "
 KPI_NAMES = tuple(field.name for field in fields(KpiRow) if field.name not in {*IDENTITY, "start_minute"})
 """The JSON fields that may be asked for by name."""
 
+EXEMPLAR = "exemplar"
+"""One that is there only if asked for by name, for it has to be looked up."""
+
 
 def sealed(row: Row) -> Row:
-    """Return ``row`` with its hash: the SHA-256 of its canonical JSON without the hash."""
+    """Return ``row`` with its hash: the SHA-256 of its canonical JSON without the hash, and without an exemplar."""
     content = row_json(replace(row, hash=""))
     del content["hash"]
+    content.pop("exemplar", None)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return replace(row, hash=hashlib.sha256(text.encode()).hexdigest())
 

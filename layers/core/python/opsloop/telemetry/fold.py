@@ -12,6 +12,7 @@ import numpy as np
 
 from opsloop.clock import MINUTES_PER_HOUR, format_time, time_of
 from opsloop.telemetry.aggregate import Aggregate, empty, merge, select
+from opsloop.telemetry.exemplar import Exemplar, keep_one_each
 from opsloop.telemetry.limit import limit_series
 from opsloop.telemetry.model import LOG_START, Block, LateDataFolded, SeenService, Source
 from opsloop.telemetry.segment import Committed
@@ -29,6 +30,7 @@ class Folding:
     def __init__(self, log: str, segments: Sequence[Committed]) -> None:
         self.log = log
         self.segments = segments
+        self._exemplars_from = cache(lambda first: exemplars_by_hour(segments[first:]))
         self._cells_from = cache(lambda first: split_by_hour(merge(one.cells for one in segments[first:])))
 
     @property
@@ -55,9 +57,12 @@ class Folding:
         merged = limit_series(merge([block.cells, cells]), lambda _: series_limit, keep=set(block.cells.series))
         sources = {one.log: one for one in block.sources}
         sources[self.log] = self._source(sources.get(self.log), key, first)
+        found = self._exemplars_from(first).get(key, [])
+        counted = set(merged.series) if found or block.exemplars else set()
         return replace(
             block,
             cells=merged,
+            exemplars=keep_one_each(one for one in (*block.exemplars, *found) if one.series in counted),
             folded={**block.folded, self.log: self.end},
             sources=tuple(sources[log] for log in sorted(sources)),
         )
@@ -91,6 +96,14 @@ class Folding:
             records=(known.records if known else 0) + sum(share.records for _, share in touching),
             items=(known.items if known else 0) + sum(share.items for _, share in touching),
         )
+
+
+def exemplars_by_hour(segments: Sequence[Committed]) -> Mapping[Key, list[Exemplar]]:
+    """Return the exemplars of each service and hour."""
+    found: dict[Key, list[Exemplar]] = {}
+    for one in (exemplar for segment in segments for exemplar in segment.exemplars):
+        found.setdefault((one.series.service, one.hour), []).append(one)
+    return found
 
 
 def split_by_hour(cells: Aggregate) -> Mapping[Key, Aggregate]:
