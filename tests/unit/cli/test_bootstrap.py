@@ -1,10 +1,12 @@
 """The first key of a deployment is written with AWS credentials, and opens it."""
 
 import json
+from collections.abc import Iterator
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 from opsloop.access.authorize import authenticate, parse_authorization
 from opsloop.access.model import Scope
@@ -14,12 +16,22 @@ from tests.unit.cli.conftest import Run
 TABLE = "opsloop-test-access"
 
 
+@pytest.fixture(scope="module")
+def aws_url() -> Iterator[str]:
+    """Return the URL of a server that plays AWS with the state of the mocked one, for what is not boto3."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def credentials(monkeypatch: pytest.MonkeyPatch, aws_url: str) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_url)
 
 
 @mock_aws

@@ -1,63 +1,37 @@
 """The access table: one item per key, hashed."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-
-from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute, UTCDateTimeAttribute
-from pynamodb.exceptions import DoesNotExist, GetError, PutError, PynamoDBException, TransactWriteError
-from pynamodb.models import Model
-from pynamodb.transactions import TransactWrite
+from typing import Any
 
 from opsloop.access.issue import KEY_ID_BYTES, SECRET_BYTES, issue
 from opsloop.access.model import ApiKey, Scope, parse_scopes
 from opsloop.access.revoke import surviving_admin
+from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
 from opsloop.errors import ConflictError, DependencyUnavailableError, NotFoundError
 
-_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _RETRIES = 2, 3, 2
-
-
-class KeyRecord(Model):
-    """Stored shape of a key, one item each."""
-
-    class Meta:
-        table_name = "unbound"  # AccessTable sets it
-        connect_timeout_seconds = _CONNECT_TIMEOUT_S
-        read_timeout_seconds = _READ_TIMEOUT_S
-        max_retry_attempts = _RETRIES
-
-    key_id = UnicodeAttribute(hash_key=True)
-    name = UnicodeAttribute()
-    scopes: UnicodeSetAttribute = UnicodeSetAttribute()
-    secret_sha256 = UnicodeAttribute()
-    created_at = UTCDateTimeAttribute()
-    expires_at = UTCDateTimeAttribute(null=True)  # kept after it passed: an expired key is still listed
-    revoked_at = UTCDateTimeAttribute(null=True)
+_READ_TIMEOUT_S = 3.0
+_VALID = "attribute_exists(key_id) AND attribute_not_exists(revoked_at)"
+_CONFLICTS = ("TransactionCanceledException", "TransactionConflictException")
+_TIME = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
 class AccessTable:
     """Keys in DynamoDB."""
 
     def __init__(self, table_name: str) -> None:
-        KeyRecord.Meta.table_name = table_name
-        KeyRecord._connection = None  # made at the first use, for this table
+        self._table = table_name
+        self._client = JsonClient(DYNAMODB, read_timeout_s=_READ_TIMEOUT_S)
 
     def find(self, key_id: str) -> ApiKey | None:
         """Return the key of that id, revoked and expired ones too, or None."""
-        try:
-            return _key(KeyRecord.get(key_id))
-        except DoesNotExist:
-            return None
-        except GetError as error:
-            raise DependencyUnavailableError("access table does not answer") from error
+        answer = self._call("GetItem", {"TableName": self._table, "Key": {"key_id": {"S": key_id}}})
+        return _key(answer["Item"]) if "Item" in answer else None
 
     def list(self) -> list[ApiKey]:
         """Return every key, oldest first."""
-        try:
-            keys = [_key(record) for record in KeyRecord.scan(consistent_read=True)]
-        except PynamoDBException as error:
-            raise DependencyUnavailableError("access table does not answer") from error
-        return sorted(keys, key=lambda key: (key.created_at, key.key_id))
+        return sorted(map(_key, self._items()), key=lambda key: (key.created_at, key.key_id))
 
     def create(
         self, name: str, scopes: Iterable[str], *, now: datetime | None = None, expires_at: datetime | None = None
@@ -78,20 +52,17 @@ class AccessTable:
 
     def add(self, key: ApiKey) -> None:
         """Store a new key; raise ``ConflictError`` if its id is taken."""
-        record = KeyRecord(
-            key.key_id,
-            name=key.name,
-            scopes={scope.value for scope in key.scopes},
-            secret_sha256=key.secret_sha256,
-            created_at=key.created_at,
-            expires_at=key.expires_at,
-        )
-        try:
-            record.save(condition=KeyRecord.key_id.does_not_exist())
-        except PutError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
-                raise ConflictError(f"key {key.key_id} exists") from error
-            raise DependencyUnavailableError("access table does not answer") from error
+        item: dict[str, Any] = {
+            "key_id": {"S": key.key_id},
+            "name": {"S": key.name},
+            "scopes": {"SS": sorted(scope.value for scope in key.scopes)},
+            "secret_sha256": {"S": key.secret_sha256},
+            "created_at": {"S": _text(key.created_at)},
+        }
+        if key.expires_at is not None:  # kept after it passed: an expired key is still listed
+            item["expires_at"] = {"S": _text(key.expires_at)}
+        request = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(key_id)"}
+        self._call("PutItem", request, ConditionalCheckFailedException=f"key {key.key_id} exists")
 
     def revoke(self, key_id: str, now: datetime) -> ApiKey:
         """Revoke a key at once and for good; a revoked one stays as it is. Return it.
@@ -106,34 +77,57 @@ class AccessTable:
         if key.revoked_at is not None:
             return key
         witness = surviving_admin(key, keys, now)
-        connection = KeyRecord._get_connection().connection  # the model's own: its endpoint, timeouts, and open client
-        try:
-            with TransactWrite(connection=connection) as write:
-                write.update(
-                    KeyRecord(key_id),
-                    actions=[KeyRecord.revoked_at.set(now)],
-                    condition=KeyRecord.key_id.exists() & KeyRecord.revoked_at.does_not_exist(),
-                )
-                if witness is not None:
-                    write.condition_check(
-                        KeyRecord,
-                        witness.key_id,
-                        condition=KeyRecord.key_id.exists() & KeyRecord.revoked_at.does_not_exist(),
-                    )
-        except TransactWriteError as error:
-            if error.cause_response_code in ("TransactionCanceledException", "TransactionConflictException"):
-                raise ConflictError(f"keys changed while {key_id} was being revoked; try again") from error
-            raise DependencyUnavailableError("access table does not answer") from error
+        place = {"TableName": self._table, "ConditionExpression": _VALID}
+        actions: list[dict[str, Any]] = [
+            {
+                "Update": {
+                    **place,
+                    "Key": {"key_id": {"S": key_id}},
+                    "UpdateExpression": "SET revoked_at = :now",
+                    "ExpressionAttributeValues": {":now": {"S": _text(now)}},
+                }
+            }
+        ]
+        if witness is not None:
+            actions.append({"ConditionCheck": {**place, "Key": {"key_id": {"S": witness.key_id}}}})
+        lost = f"keys changed while {key_id} was being revoked; try again"
+        self._call("TransactWriteItems", {"TransactItems": actions}, **dict.fromkeys(_CONFLICTS, lost))
         return ApiKey(**{**vars(key), "revoked_at": now})
 
+    def _items(self) -> Iterator[dict[str, Any]]:
+        request: dict[str, Any] = {"TableName": self._table, "ConsistentRead": True}
+        while True:
+            page = self._call("Scan", request)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-def _key(record: KeyRecord) -> ApiKey:
+    def _call(self, operation: str, arguments: dict[str, Any], **conflicts: str) -> dict[str, Any]:
+        """Return the answer; ``conflicts`` are messages of ``ConflictError`` by AWS's codes."""
+        try:
+            return self._client.call(operation, arguments)
+        except AwsError as error:
+            if error.code in conflicts:
+                raise ConflictError(conflicts[error.code]) from error
+            raise DependencyUnavailableError("access table does not answer") from error
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime(_TIME)
+
+
+def _time(item: dict[str, Any], name: str) -> datetime | None:
+    return datetime.strptime(item[name]["S"], _TIME) if name in item else None
+
+
+def _key(item: dict[str, Any]) -> ApiKey:
     return ApiKey(
-        key_id=record.key_id,
-        name=record.name,
-        scopes=frozenset(Scope(scope) for scope in record.scopes),
-        secret_sha256=record.secret_sha256,
-        created_at=record.created_at,
-        expires_at=record.expires_at,
-        revoked_at=record.revoked_at,
+        key_id=item["key_id"]["S"],
+        name=item["name"]["S"],
+        scopes=frozenset(Scope(scope) for scope in item["scopes"]["SS"]),
+        secret_sha256=item["secret_sha256"]["S"],
+        created_at=datetime.strptime(item["created_at"]["S"], _TIME),
+        expires_at=_time(item, "expires_at"),
+        revoked_at=_time(item, "revoked_at"),
     )

@@ -204,9 +204,7 @@ class JsonClient:
             "content-type": f"application/x-amz-json-{self._service.version}",
             "x-amz-target": f"{self._service.target}.{operation}",
         }
-        answer = self._client.request(
-            aws_environment.endpoint(self._service.name), "POST", "/", headers=headers, body=body
-        )
+        answer = self._client.request(_endpoint(self._service.name), "POST", "/", headers=headers, body=body)
         document: dict[str, Any] = json.loads(answer.body) if answer.body else {}
         return document
 
@@ -235,9 +233,16 @@ class ObjectClient:
         self, method: str, key: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str] | None = None
     ) -> Answer:
         by_path = bool(aws_environment.overridden("s3")) or "." in self._bucket  # TLS names cover one label alone
-        endpoint = aws_environment.endpoint("s3", host_prefix="" if by_path else f"{self._bucket}.")
+        endpoint = _endpoint("s3", host_prefix="" if by_path else f"{self._bucket}.")
         path = f"/{self._bucket}/{key}" if by_path else f"/{key}"
         return self._client.request(endpoint, method, path, query=query, headers=headers, body=body)
+
+
+def _endpoint(service: str, *, host_prefix: str = "") -> Endpoint:
+    try:
+        return aws_environment.endpoint(service, host_prefix=host_prefix)
+    except aws_environment.NotConfiguredError as error:
+        raise AwsError("NotConfigured", 400, str(error)) from error
 
 
 def _chance() -> float:
