@@ -19,6 +19,8 @@ app = typer.Typer(help="List, show and replay what could not be read.", no_args_
 KEYS_AT_ONCE = 100
 SHOWN_REASON = 70
 SHOWN_DIGITS = 12  # of 64: enough to tell objects apart; the API takes keys that are cut so
+DUMPED_BYTES, BYTES_A_LINE = 512, 16
+MOST_DOTS = 0.1  # of a text; more of them, and it is none
 TOLD = (
     *("key", "state", "kind", "reason", "source", "arrived_at", "set_aside_at", "size_bytes", "part", "part_of"),
     *("signal", "content_type", "content_encoding", "correlation_id", "replayed_at", "replayed_items"),
@@ -106,8 +108,7 @@ def show(
         position = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in found["position"].items() if text)
         typer.echo(f"{'position':<16} {position}")
     _show_reading(found["reading"])
-    preview = found["preview"]
-    typer.echo(f"\nfirst {preview['bytes']} bytes\n{preview['text']}\n\n{preview['hex'][:512]}")
+    _show_preview(found["preview"])
 
 
 @app.command("replay")
@@ -255,6 +256,20 @@ def _show_reading(reading: dict[str, Any]) -> None:
             typer.echo(f"{name:<16} {number(reading[name])}")
     for part in reading["refused"]:
         typer.echo(f"{'refused':<16} {part['kind']}, {number(part['size_bytes'])} bytes: {part['reason']}")
+
+
+def _show_preview(preview: dict[str, Any]) -> None:
+    """Show the first bytes: as text if they are some, else their digits with what can be shown of them."""
+    data, text = bytes.fromhex(preview["hex"]), preview["text"]
+    if sum(letter in ".\ufffd" for letter in text) <= len(text) * MOST_DOTS:
+        typer.echo(f"\nfirst {len(data):,} bytes\n{text}")
+        return
+    first = data[:DUMPED_BYTES]
+    typer.echo(f"\nfirst {len(first):,} bytes")
+    for at in range(0, len(first), BYTES_A_LINE):
+        line = first[at : at + BYTES_A_LINE]
+        letters = "".join(chr(one) if 32 <= one < 127 else "." for one in line)
+        typer.echo(f"{at:06x}  {line.hex(' '):<{3 * BYTES_A_LINE}} {letters}")
 
 
 def _show_results(results: list[Any], *, is_dry_run: bool) -> None:

@@ -96,12 +96,24 @@ def test_an_object_is_shown_with_reason_position_and_what_is_read_today(local: R
         "would count web 1,234; 2026-11-21T08:20:00Z to 2026-11-21T08:21:00Z",
         "clamped 5",
         "refused truncated, 48 bytes: it ends at byte 99",
-        "0a0b0c0d",
+        "000000 0a 0b 0c 0d ....",
     ):
         assert line in lines
     assert not [line for line in lines if line.startswith(("dropped", "signal", "replayed"))]
     assert api.asked[0].headers["authorization"] == f"Bearer {KEYS['admin_key']}"
     assert api.asked[0].query == {"key": KEY}
+
+
+def test_text_is_shown_as_text_and_bytes_as_digits_with_their_place(local: Run, api: FakeApi):
+    text = '{"resourceSpans": [{"scopeSpans": ...'
+    api.will(ITEM, {**shown(), "preview": {"bytes": len(text), "hex": text.encode().hex(), "text": text}})
+    assert local("quarantine", "show", KEY).stdout.endswith(f"first {len(text)} bytes\n{text}\n")
+    api.answers.clear()
+    data = b"\x0a\x20opsloop" * 3
+    api.will(ITEM, {**shown(), "preview": {"bytes": 27, "hex": data.hex(), "text": "\ufffd" * 27}})
+    lines = local("quarantine", "show", KEY).stdout.splitlines()
+    assert lines[-2] == "000000  0a 20 6f 70 73 6c 6f 6f 70 0a 20 6f 70 73 6c 6f  . opsloop. opslo"
+    assert lines[-1].split() == ["000010", *(f"{one:02x}" for one in data[16:]), "op.", "opsloop"]
 
 
 def test_the_bytes_are_written_as_they_came(local: Run, api: FakeApi, tmp_path: Path):

@@ -18,6 +18,7 @@ from opsloop.errors import DependencyUnavailableError, InvalidInputError, NotFou
 from opsloop.telemetry.quarantined import DIGITS, UNKNOWN_KIND, Listed, Quarantined
 
 AT_ONCE = 16
+BYTES = "application/octet-stream"  # says nothing
 _PATIENCE = Config(
     connect_timeout=2,
     read_timeout=10,
@@ -107,7 +108,8 @@ def _failure(key: str, error: Exception) -> OpsloopError:
 
 def _quarantined(listed: Listed, head: Mapping[str, Any]) -> Quarantined:
     facts = {name: unquote(value) for name, value in head["Metadata"].items()}
-    facts.setdefault("content-type", head.get("ContentType", ""))
+    if head.get("ContentType", BYTES) != BYTES:
+        facts.setdefault("content-type", head["ContentType"])
     arrived, reason = facts.pop("arrived-at", ""), facts.pop("reason", "")
     return Quarantined(listed, _arrival(arrived, listed), reason, facts.pop("kind", UNKNOWN_KIND), facts)
 
