@@ -10,13 +10,13 @@ from urllib.parse import unquote
 
 import pytest
 from backports import zstd
-from botocore.exceptions import ClientError
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
+from opsloop.adapters.aws_client import AwsError
 from opsloop.adapters.stream import Stream
 from opsloop.telemetry.payload import partition_key, read_payload
 from tests.conftest import EVENTS, ROOT, make_http_event
@@ -269,12 +269,13 @@ class FakeKinesis:
     def __init__(self, is_throttled=lambda _call, _place: False, fault=None):
         self.is_throttled, self.fault, self.calls, self.accepted = is_throttled, fault, 0, []
 
-    def put_records(self, Records, **_stream):  # noqa: N803 (boto3's name)
+    def call(self, _operation, arguments):
         self.calls += 1
         if self.fault:
-            raise ClientError({"Error": {"Code": self.fault}}, "PutRecords")
-        refused = [self.is_throttled(self.calls, place) for place in range(len(Records))]
-        self.accepted += [entry for entry, is_refused in zip(Records, refused, strict=True) if not is_refused]
+            raise AwsError(self.fault, 500, "")
+        records = arguments["Records"]
+        refused = [self.is_throttled(self.calls, place) for place in range(len(records))]
+        self.accepted += [entry for entry, is_refused in zip(records, refused, strict=True) if not is_refused]
         return {
             "FailedRecordCount": sum(refused),
             "Records": [{"ErrorCode": THROTTLED} if is_refused else {"SequenceNumber": "1"} for is_refused in refused],

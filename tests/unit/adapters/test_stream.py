@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
+from opsloop.adapters.aws_client import AwsError
 from opsloop.adapters.stream import DEADLINE_S, Stream
 from opsloop.errors import DependencyUnavailableError, ThrottledError
 
@@ -22,10 +22,11 @@ class FakeKinesis:
     def __init__(self, refuse=lambda _call, _entry: None):
         self.refuse, self.calls, self.accepted = refuse, [], []
 
-    def put_records(self, Records, **_stream):  # noqa: N803 (boto3's name)
-        self.calls.append(Records)
+    def call(self, operation, arguments):
+        assert (operation, arguments["StreamName"]) == ("PutRecords", "s")
+        self.calls.append(arguments["Records"])
         results = []
-        for entry in Records:
+        for entry in arguments["Records"]:
             code = self.refuse(len(self.calls), entry)
             if isinstance(code, Exception):
                 raise code
@@ -78,9 +79,9 @@ def test_a_stream_that_stays_throttled_ends_in_429_within_the_deadline():
     ("fault", "kind"),
     [
         ("InternalFailure", DependencyUnavailableError),
-        (ClientError({"Error": {"Code": THROTTLED}}, "PutRecords"), ThrottledError),
-        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutRecords"), DependencyUnavailableError),
-        (EndpointConnectionError(endpoint_url="http://x"), DependencyUnavailableError),
+        (AwsError(THROTTLED, 400, ""), ThrottledError),
+        (AwsError("AccessDeniedException", 400, ""), DependencyUnavailableError),
+        (AwsError("ConnectionRefusedError", 0, ""), DependencyUnavailableError),
     ],
 )
 def test_each_failure_says_whether_it_was_throttling(fault, kind):
@@ -90,7 +91,7 @@ def test_each_failure_says_whether_it_was_throttling(fault, kind):
 
 
 def test_a_failed_call_is_repeated_whole():
-    client = FakeKinesis(lambda call, _entry: EndpointConnectionError(endpoint_url="http://x") if call == 1 else None)
+    client = FakeKinesis(lambda call, _entry: AwsError("ConnectionRefusedError", 0, "") if call == 1 else None)
     put(client, records(3))
     assert [len(call) for call in client.calls] == [3, 3]
 

@@ -96,7 +96,7 @@ class AwsClient:
         self._service = service
         self._timeouts = {"connect_timeout_s": connect_timeout_s, "read_timeout_s": read_timeout_s}
         self._attempts = attempts
-        self._sleep, self._clock, self._jitter = sleep, clock, jitter or _chance
+        self._sleep, self._clock, self._jitter = sleep, clock, jitter or chance
         self._idle: dict[Endpoint, list[Connection]] = {}
         self._skew_s = 0.0
 
@@ -229,6 +229,14 @@ class ObjectClient:
         """
         return self._request("GET", key, {}, b"", {"versionId": version} if version else {})
 
+    def head(self, key: str) -> Answer:
+        """Return the headers of the object under ``key``; raise ``AwsError`` (status 404 where there is none)."""
+        return self._request("HEAD", key, {}, b"")
+
+    def listing(self, **parameters: str) -> bytes:
+        """Return the answer, in XML, of ListObjectsV2 with such parameters as ``prefix``; raise ``AwsError``."""
+        return self._request("GET", "", {}, b"", {"list-type": "2", **parameters}).body
+
     def _request(
         self, method: str, key: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str] | None = None
     ) -> Answer:
@@ -245,7 +253,7 @@ def _endpoint(service: str, *, host_prefix: str = "") -> Endpoint:
         raise AwsError("NotConfigured", 400, str(error)) from error
 
 
-def _chance() -> float:
+def chance() -> float:
     """Return a number from 0 to 1, without the 2 ms that importing ``random`` takes."""
     return int.from_bytes(os.urandom(4), "big") / 2**32
 
@@ -270,7 +278,9 @@ def _error_of(answer: Answer) -> AwsError:
         reasons = tuple(str(one.get("Code")) for one in document.get("CancellationReasons") or ())
     else:
         code, message = _between(text, "Code"), _between(text, "Message")
-    return AwsError(code or f"HTTP{answer.status}", answer.status, message, date=answer.headers.get("date", ""), reasons=reasons)
+    return AwsError(
+        code or f"HTTP{answer.status}", answer.status, message, date=answer.headers.get("date", ""), reasons=reasons
+    )
 
 
 def _between(text: str, tag: str) -> str:

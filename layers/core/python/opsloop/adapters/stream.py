@@ -1,14 +1,10 @@
 """The Kinesis stream, as a producer sees it: all records accepted, or an error that says whether to try again."""
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from opsloop.adapters.aws_client import KINESIS, THROTTLES, AwsError, JsonClient, chance
 from opsloop.errors import DependencyUnavailableError, ThrottledError
 
 MAX_CALL_RECORDS = 500
@@ -17,8 +13,6 @@ MAX_RECORD_BYTES = 1_048_576  # data and key together
 DEADLINE_S = 12.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 RETRY_AFTER_S = 2
-_THROTTLED = {"ProvisionedThroughputExceededException", "LimitExceededException", "ThrottlingException"}
-_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})  # retries are ours, below
 
 
 class StreamRecord(Protocol):
@@ -43,10 +37,10 @@ class Stream:
         client: Any = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = chance,
     ) -> None:
         self._name = name
-        self._client = client or boto3.client("kinesis", config=_PATIENCE)
+        self._client = client or JsonClient(KINESIS, attempts=1)  # retries are ours, below
         self._sleep, self._clock, self._jitter = sleep, clock, jitter
 
     def put(self, records: Sequence[StreamRecord]) -> None:
@@ -69,7 +63,7 @@ class Stream:
             pause = wait * (0.5 + self._jitter() / 2)
             if self._clock() + pause > deadline:
                 message = f"stream refused {len(records)} records: {reason}"
-                kind = ThrottledError if reason in _THROTTLED else DependencyUnavailableError
+                kind = ThrottledError if reason in THROTTLES else DependencyUnavailableError
                 raise kind(message, retry_after_s=RETRY_AFTER_S)
             self._sleep(pause)
             wait = min(2 * wait, LONGEST_WAIT_S)
@@ -78,11 +72,9 @@ class Stream:
         """Return the records that were not accepted, and the reason of the first."""
         entries: Any = [{"Data": record.data, "PartitionKey": record.partition_key} for record in records]
         try:
-            answer = self._client.put_records(StreamName=self._name, Records=entries)
-        except ClientError as error:
-            return list(records), error.response.get("Error", {}).get("Code", "ClientError")
-        except BotoCoreError as error:
-            return list(records), type(error).__name__
+            answer = self._client.call("PutRecords", {"StreamName": self._name, "Records": entries})
+        except AwsError as error:
+            return list(records), error.code
         if not answer["FailedRecordCount"]:
             return [], ""
         results = zip(records, answer["Records"], strict=True)
