@@ -20,7 +20,7 @@ from opsloop.errors import ConflictError, InvalidInputError
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.claim import Claim
 from opsloop.telemetry.fault import TOO_LARGE, UNEXPECTED
-from opsloop.telemetry.importing import StoredObject, as_records, moved, object_of, pieces
+from opsloop.telemetry.importing import StoredObject, as_records, moved, object_of, pieces, unwrapped
 from opsloop.telemetry.ingest import plan
 from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.payload import read_record
@@ -85,11 +85,24 @@ def read(found: StoredObject) -> tuple[StoredObject, Reading]:
         return found, Reading("unread", (), (refusal,))
     data, version = bucket.read(found.key, found.version)
     found = replace(found, version=version)
+    readings, left = [], settings.max_inflated_bytes
+    for record in unwrapped(data):
+        readings.append(understood(record, left))
+        left -= sum(len(payload.protobuf) for payload in readings[-1].payloads)
+    forms = sorted({one.form for one in readings})
+    payloads = tuple(payload for one in readings for payload in one.payloads)
+    return found, Reading(" ".join(forms), payloads, tuple(refusal for one in readings for refusal in one.refused))
+
+
+def understood(record: bytes, max_bytes: int) -> Reading:
+    """Return what a record holds, as ingest would read it."""
+    if max_bytes <= 0:
+        reason = f"the object holds more than {settings.max_inflated_bytes} bytes after inflation"
+        return Reading("unread", (), (Refusal(record, reason, TOO_LARGE),))
     try:
-        return found, read_record(data, "", max_bytes=settings.max_inflated_bytes)
+        return read_record(record, "", max_bytes=max_bytes)
     except Exception as error:  # noqa: BLE001 - the boundary to strangers' bytes, which are kept whole
-        refusal = Refusal(data, f"unexpected {type(error).__name__}: {error}", UNEXPECTED)
-        return found, Reading("unknown", (), (refusal,))
+        return Reading("unknown", (), (Refusal(record, f"unexpected {type(error).__name__}: {error}", UNEXPECTED),))
 
 
 def count(found: StoredObject, number: int, piece: list[Payload]) -> int:

@@ -1,5 +1,6 @@
 """telemetry_import on a mocked AWS: an object version counts once, for ever, whatever interrupts it."""
 
+import base64
 import gzip
 import json
 from pathlib import Path
@@ -193,6 +194,19 @@ def test_an_object_that_is_gone_is_an_error_for_the_queue(importer, event, conte
 def test_another_event_is_refused_with_what_was_expected(importer, context):
     with pytest.raises(InvalidInputError, match="Object Created"):
         importer.lambda_handler({"detail": {}, "time": "2026-11-20T22:15:07Z"}, context)
+
+
+def test_what_firehose_could_not_deliver_is_read_from_its_backup(importer, stored, aws, context):
+    about = {"attemptsMade": 4, "arrivalTimestamp": 1_795_212_907_000, "errorCode": "HttpEndpoint.DestinationException"}
+    lines = [
+        json.dumps({**about, "rawData": base64.b64encode(record).decode()}, separators=(",", ":"))
+        for record in (gzip.compress(spans("a")), delimited(spans("b"), spans("c")))
+    ]
+    lines.append('{"attemptsMade":4,"rawData":"?"}')
+    told = stored("\n".join(lines).encode(), "import/http-endpoint-failed/2026/11/20/22/a")
+    assert importer.lambda_handler(told, context) == {"items": 3, "requests": 3, "refused": 1}
+    assert counted(importer) == 3
+    assert list(aws.objects("QUARANTINE_BUCKET").values()) == [lines[-1].encode()]
 
 
 @real_samples

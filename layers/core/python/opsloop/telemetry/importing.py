@@ -5,6 +5,9 @@ into a log of imports piece by piece; a piece is committed with the claim that i
 version again finds the claims.
 """
 
+import json
+import re
+from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +26,7 @@ LOGS = 8
 PIECE_REQUESTS = 500
 PIECE_BYTES = 8 << 20
 _GROUP = "import/"
+_FAILED = re.compile(rb'\{"attemptsMade":[^\n]{1,4096}"rawData":')
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,24 @@ def object_of(event: Mapping[str, Any]) -> StoredObject:
         return StoredObject(detail["bucket"]["name"], about["key"], version, int(about.get("size", 0)), stored_at)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(f"not an event of S3's Object Created: {type(error).__name__}: {error}") from None
+
+
+def unwrapped(data: bytes) -> list[bytes]:
+    """Return the records of an object: those that Firehose could not deliver, or the object itself.
+
+    What Firehose gave up on lies in its backup bucket as lines of JSON, each with the record as ``rawData`` in base64.
+    A line that is none stays as it is, to be refused.
+    """
+    if not _FAILED.match(data):
+        return [data]
+    return [_raw(line) for line in data.splitlines() if line.strip()]
+
+
+def _raw(line: bytes) -> bytes:
+    try:
+        return a2b_base64(json.loads(line)["rawData"].encode(), strict_mode=True)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return line
 
 
 def pieces(payloads: tuple[Payload, ...]) -> Iterator[list[Payload]]:
