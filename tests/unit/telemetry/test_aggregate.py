@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsloop.errors import InvalidInputError
+from opsloop.telemetry import encoding
 from opsloop.telemetry.aggregate import EXPLICIT, Aggregate, empty, from_points, merge, regroup, select
 from opsloop.telemetry.encoding import decode, encode
 from opsloop.telemetry.model import Series
@@ -154,9 +155,19 @@ def test_garbage_is_refused_and_never_crashes():
     assert refused > 450
 
 
-@pytest.mark.parametrize("column", ["series_index", "count", "bucket_start", "bucket_key"])
-def test_columns_that_do_not_fit_together_are_refused(column):
+@pytest.mark.parametrize("column", ["series_index", "count", "bucket_start", "bucket_first", "bucket_step"])
+def test_columns_that_do_not_fit_together_are_refused(column, monkeypatch):
     aggregate = aggregated([(0, 1, 5, 1, False), (1, 2, 5, 1, False)])
-    broken = Aggregate(**{**vars(aggregate), column: getattr(aggregate, column)[:-1]})
+    columns = encoding._columns(aggregate)
+    monkeypatch.setattr(encoding, "_columns", lambda _: {**columns, column: columns[column][:-1]})
     with pytest.raises(InvalidInputError, match="aggregate"):
-        decode(encode(broken))
+        decode(encode(aggregate))
+
+
+def test_bodies_of_older_versions_hold_the_keys_themselves_and_are_read(monkeypatch):
+    aggregate = aggregated([(i % 8, i // 8, i * i, 1, False) for i in range(50)])
+    body = encode(aggregate)
+    monkeypatch.setattr(encoding, "_columns", lambda one: {name: getattr(one, name) for name in encoding._COLUMNS})
+    older = encode(aggregate)
+    assert older != body
+    assert decode(older).bucket_key.tolist() == decode(body).bucket_key.tolist() == aggregate.bucket_key.tolist()

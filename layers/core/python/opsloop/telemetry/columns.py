@@ -112,7 +112,7 @@ class Fields:
         """Where the content of each begins."""
         if (common := self._whole.common) is not None:
             return self.at + (2 if common & 7 == LEN else 1)
-        begin = self.at + ((self._whole.tag & 7) == LEN)
+        begin: Ints = self.at + ((self._whole.tag & 7) == LEN)
         begin += 1
         return begin
 

@@ -2,7 +2,8 @@
 
 ``OLA1``, then zlib of: length of the head (uint32), the head (JSON: series and columns with their types), the columns.
 The columns ``since`` and ``at``, the two of ``times``, are there only where cells are states of cumulative streams.
-Integer columns are stored in the narrowest type that holds them; all numbers are little-endian.
+Integer columns are stored in the narrowest type that holds them; all numbers are little-endian. Bucket keys are stored
+as the first of each cell (``bucket_first``) and the steps from each to the next (``bucket_step``), mostly bytes.
 """
 
 import json
@@ -32,13 +33,15 @@ _COLUMNS = {
     "bucket_key": np.int32,
     "bucket_count": np.int64,
 }
+_KEYS = {"bucket_first": np.int32, "bucket_step": np.int32}
 _TIMES = ("since", "at")
+_LEVEL = 4  # a tenth of a percent larger than at level 6, in half the time
 _STORED_TYPES = {"i1", "<i2", "<i4", "<i8", "<f8"}
 
 
 def encode(aggregate: Aggregate) -> bytes:
     """Return ``aggregate`` as bytes; equal canonical aggregates give equal bytes."""
-    columns = {name: _narrow(getattr(aggregate, name)) for name in _COLUMNS}
+    columns = {name: _narrow(column) for name, column in _columns(aggregate).items()}
     if aggregate.times is not None:
         columns |= {name: _narrow(aggregate.times[:, place]) for place, name in enumerate(_TIMES)}
     head = {
@@ -50,7 +53,7 @@ def encode(aggregate: Aggregate) -> bytes:
     }
     text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     body = b"".join([struct.pack("<I", len(text)), text, *(column.tobytes() for column in columns.values())])
-    return MAGIC + zlib.compress(body, 6)
+    return MAGIC + zlib.compress(body, _LEVEL)
 
 
 def decode(body: bytes) -> Aggregate:
@@ -79,6 +82,32 @@ def inflated(body: bytes) -> bytes:
     return plain
 
 
+def _columns(aggregate: Aggregate) -> dict[str, NDArray[Any]]:
+    """Return the columns as they are stored, but for their types."""
+    columns: dict[str, NDArray[Any]] = {name: getattr(aggregate, name) for name in _COLUMNS if name != "bucket_key"}
+    start, key = aggregate.bucket_start, aggregate.bucket_key
+    first_bucket = start[:-1][np.diff(start) > 0]
+    step = np.diff(key, prepend=np.int32(0))
+    step[first_bucket] = 0
+    first = np.zeros(len(aggregate), dtype=np.int32)
+    first[np.diff(start) > 0] = key[first_bucket]
+    return columns | {"bucket_first": first, "bucket_step": step}
+
+
+def _with_keys(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return ``columns`` with bucket keys instead of their steps; bodies of older versions have keys."""
+    if "bucket_key" in columns:
+        return columns
+    first, step, start = columns.pop("bucket_first"), columns.pop("bucket_step"), columns["bucket_start"]
+    if len(first) != len(start) - 1 or (len(start) and int(start[-1]) != len(step)):
+        raise ValueError("bucket keys do not fit their cells")
+    reached = np.cumsum(step)
+    size = np.diff(start)
+    before = np.zeros(len(first), dtype=np.int64)
+    before[size > 0] = reached[start[:-1][size > 0]]
+    return columns | {"bucket_key": (reached + np.repeat(first - before, size)).astype(np.int32)}
+
+
 def _narrow(column: NDArray[Any]) -> NDArray[Any]:
     if column.dtype.kind == "f":
         return column.astype("<f8")
@@ -97,10 +126,10 @@ def _read_columns(described: list[Any], plain: bytes, at: int) -> dict[str, Any]
             raise ValueError(f"column {name!r} has the unknown type {kind!r}")
         column = np.frombuffer(plain, dtype=kind, count=length, offset=at)
         at += column.nbytes
-        columns[name] = column.astype(np.int64 if name in _TIMES else _COLUMNS[name])
+        columns[name] = column.astype(np.int64 if name in _TIMES else _KEYS.get(name) or _COLUMNS[name])
     if _TIMES[0] in columns:
         columns["times"] = np.stack([columns.pop(name) for name in _TIMES], axis=1)
-    return columns
+    return _with_keys(columns)
 
 
 def _series(item: list[Any]) -> Series:

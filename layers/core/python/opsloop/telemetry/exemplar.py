@@ -7,6 +7,7 @@ associative, and idempotent: any order of segments, and a segment merged twice, 
 import json
 import zlib
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from opsloop.dataclass import dataclass
@@ -36,6 +37,9 @@ class Exemplar:
         return self.value, self.time_ns, self.trace_id, self.span_id
 
 
+_in_order = attrgetter("service", "metric", "kind", "operation", "unit", "attributes", "bounds")
+
+
 def keep_one_each(exemplars: Iterable[Exemplar]) -> tuple[Exemplar, ...]:
     """Return one exemplar per series and hour, sorted by these."""
     kept: dict[tuple[Series, int], Exemplar] = {}
@@ -44,7 +48,7 @@ def keep_one_each(exemplars: Iterable[Exemplar]) -> tuple[Exemplar, ...]:
         there = kept.get(place)
         if there is None or one.rank > there.rank:
             kept[place] = one
-    return tuple(kept[place] for place in sorted(kept))
+    return tuple(kept[place] for place in sorted(kept, key=lambda place: (_in_order(place[0]), place[1])))
 
 
 def exemplars_json(exemplars: Iterable[Exemplar]) -> list[Any]:

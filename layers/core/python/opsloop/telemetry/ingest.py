@@ -30,8 +30,8 @@ from opsloop.telemetry.values import Values, aggregate, joined
 
 MAX_AGE_DAYS = 7
 MAX_AHEAD_MINUTES = 10
-CHUNK_RECORDS = 256  # larger temporaries leave the processor's cache: 1.4 to 1.7 times slower
-CHUNK_BYTES = 2 << 20
+CHUNK_RECORDS = 1024  # a chunk costs some 3 ms of steps, however small it is
+CHUNK_BYTES = 8 << 20
 EPOCH_DAY = date(1970, 1, 1)
 _NEVER = 1 << 62
 
