@@ -1,5 +1,6 @@
 """The first keys of a deployment: made by whoever has AWS credentials, through the adapter that the functions use."""
 
+import os
 from typing import Any
 
 from local.console import step
@@ -7,23 +8,16 @@ from local.services import CREDENTIALS
 from local.state import REGION, StateDir, remembered_ports
 from local.steps.deploy import outputs
 from opsloop.access.issue import hash_secret
-from opsloop.adapters.access_table import AccessTable, KeyRecord
+from opsloop.adapters.access_table import AccessTable
 
 KEYS = {"ingest_key": "ingest", "read_key": "read", "admin_key": "admin"}
 
 
 def connect(state: StateDir) -> AccessTable:
     """Return the access table of the local cloud."""
-    table = AccessTable(outputs(state)["AccessTable"])
-    settings = {
-        "host": remembered_ports(state).aws_url,
-        "region": REGION,
-        "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    }
-    for name, value in settings.items():
-        setattr(KeyRecord.Meta, name, value)  # whatever profile the caller has, these are the local cloud's
-    return table
+    os.environ.pop("AWS_SESSION_TOKEN", None)  # whatever profile the caller has, these are the local cloud's
+    os.environ.update(CREDENTIALS, AWS_REGION=REGION, AWS_ENDPOINT_URL_DYNAMODB=remembered_ports(state).aws_url)
+    return AccessTable(outputs(state)["AccessTable"])
 
 
 def opens(table: AccessTable, token: str) -> bool:
