@@ -57,18 +57,19 @@ def name_of_framing(framing: int) -> str:
 def _whole_gzip(data: bytes, max_bytes: int) -> bytes | None:
     """Return a gzip body of one member inflated by libdeflate; None if it may be anything else.
 
-    libdeflate stops silently after the first member, so whatever might be a second one is left to zlib. The last
-    four bytes say how long the body is, and bound what is allocated.
+    libdeflate stops silently after the first member. Its checksum and size must be those at the end, and nowhere
+    before: else there may be more members, which are left to zlib. The size bounds what is allocated.
     """
     size = int.from_bytes(data[-4:], "little")
-    if len(data) < _SMALLEST_GZIP or not 0 < size <= max_bytes or data.find(b"\x1f\x8b\x08", 1) > 0:
+    if len(data) < _SMALLEST_GZIP or not 0 < size <= max_bytes:
         return None
     try:
         body = bytes(deflate.gzip_decompress(data, size))
     except deflate.DeflateError:  # cut off, broken or followed by something: zlib says which
         return None
     is_exact = len(body) == size and deflate.crc32(body) == int.from_bytes(data[-8:-4], "little")
-    return body if is_exact else None
+    is_alone = data.find(data[-8:]) == len(data) - 8  # an equal member after the first ends like that one
+    return body if is_exact and is_alone else None
 
 
 def _stream(data: bytes, framing: int, max_bytes: int, accept_unterminated: bool) -> bytes:
