@@ -115,7 +115,7 @@ def _index(value, scale):
     return index(float(value), 0) // 2**-scale
 
 
-def folded(bodies_per_shard, catalog=CATALOG, segment_size=2):
+def folded(bodies_per_shard, catalog=CATALOG, segment_size=2, limit=1000):
     """Return the blocks that the records of each shard become, segment by segment."""
     blocks = {}
     for shard, bodies in enumerate(bodies_per_shard):
@@ -131,7 +131,7 @@ def folded(bodies_per_shard, catalog=CATALOG, segment_size=2):
         if segments:
             folding = Folding(name, segments)
             for key in folding.touched():
-                blocks[key] = folding.fold_into(blocks.get(key), key, 1000) or blocks[key]
+                blocks[key] = folding.fold_into(blocks.get(key), key, limit) or blocks[key]
     return [blocks[key] for key in sorted(blocks)]
 
 
@@ -238,3 +238,15 @@ def test_values_that_move_into_a_widened_zero_bucket_are_no_restart():
     later = rows_of(blocks, "minute")[HOUR + 1]
     assert later.count == 4
     assert later.p50 == later.p99 == pytest.approx(8 / 3)  # the middle of (2, 4] in relative terms
+
+
+def test_streams_over_the_series_limit_are_counted_and_the_others_keep_their_increase():
+    crowd = Catalog({}, Service("", 4, "", "", "", (), 3, 0.05))
+    points = [(f"host-{n}", State(1, 60 * m + 5, (1,) * (10 * m + n))) for n in range(8) for m in range(1, 4)]
+    blocks = folded([[request("histogram", points)]], crowd, limit=3)
+    found = metric_rows(blocks, "m", "hour", HOUR, HOUR + 60, now_minute=HOUR + 10_000)
+    kept, lost = sorted(found, key=lambda row: row.kind)
+    assert (kept.kind, lost.kind) == ("cumulative_histogram", "overflow")
+    assert (lost.sum, lost.p50, lost.attributes) == (None, None, {"otel.metric.overflow": "true"})
+    assert lost.count == 24 - 3 * 3
+    assert kept.count == sum(30 + n for n in (5, 6, 7))

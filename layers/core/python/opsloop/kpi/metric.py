@@ -75,7 +75,8 @@ def metric_rows(
     cells = merge(_only(block.cells, lambda one: one.metric == metric) for block in blocks)
     plain = _only(cells, lambda one: one.kind not in CUMULATIVE_KINDS)
     streams = _only(cells, lambda one: one.kind in CUMULATIVE_KINDS)
-    amounts = merge([select(plain, one_replica(plain)), increases(streams, first_read)])
+    added = replace(select(plain, one_replica(plain)), times=None)  # none of them is a state, nor is an increase
+    amounts = merge([added, increases(streams, first_read)])
     totals = regroup(amounts, _shown, MINUTES[resolution])
     exemplars = _exemplars(blocks, metric)
     rows = []

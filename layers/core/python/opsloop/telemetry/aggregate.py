@@ -202,7 +202,7 @@ def regroup(aggregate: Aggregate, series: Callable[[Series], Series | None], min
         dtype=bool,
     )
     if lost.any():
-        kept = _without_buckets(kept, lost[kept.series_index])
+        kept = without_buckets(kept, lost[kept.series_index])
     return merge_cells(
         replace(
             kept,
@@ -298,7 +298,8 @@ def _merge_buckets(
     return start.astype(np.int64), key[order][first], counts
 
 
-def _without_buckets(aggregate: Aggregate, is_bare: NDArray[np.bool_]) -> Aggregate:
+def without_buckets(aggregate: Aggregate, is_bare: NDArray[np.bool_]) -> Aggregate:
+    """Return the cells, those for which ``is_bare`` is true without their histograms."""
     lengths = np.where(is_bare, 0, np.diff(aggregate.bucket_start))
     kept = np.repeat(~is_bare, np.diff(aggregate.bucket_start))
     return replace(
