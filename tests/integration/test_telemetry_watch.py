@@ -153,6 +153,8 @@ class Kinesis:
         self.asked.append((operation, arguments))
         if operation == "GetShardIterator":
             return {"ShardIterator": "first"}
+        if operation == "DescribeStreamSummary":
+            return {"StreamDescriptionSummary": {"StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/stream"}}
         return self.answers.pop(0)
 
 

@@ -15,6 +15,7 @@ class StreamBacklog:
     def __init__(self, name: str, table: str) -> None:
         self._name, self._table = name, table
         self._kinesis, self._dynamodb = JsonClient(KINESIS), JsonClient(DYNAMODB)
+        self._arn = ""  # looked up at the first use
 
     def oldest_arrival_s(self, shard: str, log: str) -> float | None:
         """Return when the first record arrived that ``log`` does not have; None where it has all.
@@ -44,13 +45,21 @@ class StreamBacklog:
     def _oldest(self, shard: str, end: str) -> float | None:
         iterator: str | None = self._iterator(shard, end)
         for _ in range(LOOKS):
-            answer = self._kinesis.call("GetRecords", {"ShardIterator": iterator, "Limit": 1})
+            # the stream is named, so that permissions on it alone are enough everywhere
+            request = {"ShardIterator": iterator, "Limit": 1, "StreamARN": self._stream_arn()}
+            answer = self._kinesis.call("GetRecords", request)
             if answer["Records"]:
                 return float(answer["Records"][0]["ApproximateArrivalTimestamp"])
             iterator = answer.get("NextShardIterator")
             if not iterator or not answer.get("MillisBehindLatest"):
                 return None
         return None
+
+    def _stream_arn(self) -> str:
+        if not self._arn:
+            answer = self._kinesis.call("DescribeStreamSummary", {"StreamName": self._name})
+            self._arn = answer["StreamDescriptionSummary"]["StreamARN"]
+        return self._arn
 
     def _iterator(self, shard: str, end: str) -> str:
         place: dict[str, Any] = {"StreamName": self._name, "ShardId": shard}
