@@ -10,6 +10,8 @@ from opsloop.telemetry.otlp_schema import LEN, MESSAGES, REQUESTS, Message, Sign
 from opsloop.telemetry.reading import Refusal, Transcoded
 from opsloop.telemetry.salvage import summary
 
+MAX_FAULTS = 10_000  # of a request, until what comes after them is refused without a look
+
 # The fields to follow from a request down to its items.
 _LEVELS: dict[Signal, tuple[tuple[str, ...], ...]] = {
     "traces": (("resource_spans",), ("scope_spans",), ("spans",)),
@@ -84,9 +86,12 @@ def _divide(
     for name, item in children.items():
         field = message.by_json_name[name]
         step = f"{path}.{name}" if path else name
-        places = [(f"{step}[{i}]", one) for i, one in enumerate(item)] if field.repeated else [(step, item)]
         bad = []
-        for place, one in places:
+        for i, one in enumerate(item if field.repeated else [item]):
+            if len(reasons) >= MAX_FAULTS:  # a million zeros are no million spans: the rest is refused unread
+                bad.append(one)
+                continue
+            place = f"{step}[{i}]" if field.repeated else step
             parts = _parts(one, MESSAGES[field.message], levels[1:], place, reasons)
             if parts.good is not None:
                 kept.append(varint(field.number << 3 | LEN) + varint(len(parts.good)) + parts.good)
