@@ -32,6 +32,7 @@ _TELLING: dict[tuple[int, int], Signal] = {
 _METRIC_DATA = (5, 7, 9, 10, 11)  # gauge, sum, histograms, summary
 _EXPONENTIAL = 10  # whose points have attributes as field 1; OTLP 0.7 had none
 _TRACE_ID_BYTES = 16
+MAX_MESSAGES = 20_000  # that are looked at for an item that tells
 _MESSAGES: tuple[tuple[Signal, str], ...] = (("metrics", "Metric"), ("logs", "LogRecord"), ("traces", "Span"))
 
 
@@ -43,23 +44,29 @@ def detect_signal(request: bytes) -> Signal:
     if signal := glance(request):
         return signal
     try:
-        for at, end in items(request, 0, len(request)):  # lazily: the first item tells almost always
-            if signal := _signal_of_item(request, at, end):
+        # lazily: the first item tells almost always, and the first thousands without one will not be followed by one
+        for _, place in zip(range(MAX_MESSAGES), _items(request, 0, len(request)), strict=False):
+            if place and (signal := _signal_of_item(request, *place)):
                 return signal
     except WireError as error:
         raise InvalidInputError(f"neither OTLP protobuf nor JSON: {error}") from None
     raise InvalidInputError("no item tells whether these are traces, metrics or logs")
 
 
-def items(data: bytes, at: int, end: int, levels: tuple[int, ...] = (1, 2, 2)) -> Iterator[tuple[int, int]]:
-    """Yield where the items of a request lie: ``levels`` are the fields of resource, scope and item."""
+def _items(data: bytes, at: int, end: int, levels: tuple[int, ...] = (1, 2, 2)) -> Iterator[tuple[int, int] | None]:
+    """Yield where the items of a request lie, None for each other field on the way.
+
+    ``levels`` are the fields of resource, scope and item.
+    """
     wanted, *inner = levels
     for number, wire, _, value, stop in scan(data, at, end):
-        if number == wanted and wire == LEN:
-            if inner:
-                yield from items(data, value, stop, tuple(inner))
-            else:
-                yield value, stop
+        if number != wanted or wire != LEN:
+            yield None
+        elif not inner:
+            yield value, stop
+        else:
+            yield None
+            yield from _items(data, value, stop, tuple(inner))
 
 
 def _signal_of_item(data: bytes, at: int, end: int) -> Signal | None:

@@ -46,12 +46,15 @@ from opsloop.telemetry.reading import fingerprint as fingerprint
 from opsloop.telemetry.reading import partition_key as partition_key
 
 UNKNOWN = "unknown"
+MAX_GUESSED_BYTES = 1 << 20  # of what its first bytes do not name: a guess costs up to a second per megabyte
 MAX_WRAPPINGS = 3  # compressions and aggregates around one another
 MAX_BOMBS = 4  # parts of one record that inflate beyond the limit, or to much of nothing, before no more are inflated
 _LARGE_BYTES = 1 << 20
 _KPL_MAGIC = b"\xf3\x89\x9a\xc2"
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?[\s\x1e]*[{\[]")
 _JSON_AFTER_NEWLINE = re.compile(rb"\n\s*[{\[]")
+_LENGTH = rb"[\x80-\xff]{0,4}[\x00-\x7f]"
+_REMOTE_WRITE_1 = re.compile(rb"\n" + _LENGTH + rb"\n" + _LENGTH + rb"\n")  # a series, its first label, its name
 _REMOTE_WRITE_2 = b"\x22\x00"
 
 
@@ -126,7 +129,7 @@ def _read(data: bytes, hint: str, room: _Room) -> Reading:
     if first in _SURE or (getattr(reason, "kind", "") == UNSUPPORTED_FORMAT and first is not _raw_deflate):
         raise reason
     for reader in _OTHERS:
-        if reader is not first:
+        if reader is not first and (len(data) <= MAX_GUESSED_BYTES or reader is _json_after_newline):
             try:
                 return reader(data, hint, room)
             except TooLargeError:
@@ -295,16 +298,20 @@ def _delimited(data: bytes, hint: str, _: _Room) -> Reading:
 
 
 def _looks_like_jaeger(data: bytes) -> bool:
-    return data[1:2] == b"\x10" and data[18:20] == b"\x12\x08"
+    return data[:2] == b"\n\x10" and data[18:20] == b"\x12\x08"
 
 
 def _jaeger(data: bytes, _: str, __: _Room) -> Reading:
+    if not _looks_like_jaeger(data):
+        raise InvalidInputError("no Jaeger span")
     from opsloop.telemetry.formats.jaeger_protobuf import transcode
 
     return _transcoded("jaeger_protobuf", transcode(data), data)
 
 
 def _remote_write_1(data: bytes, _: str, __: _Room) -> Reading:
+    if not _REMOTE_WRITE_1.match(data):
+        raise InvalidInputError("no remote-write 1.0 request")
     from opsloop.telemetry.formats.prometheus import transcode_1
 
     return _transcoded("prometheus_remote_write_1", transcode_1(data), data)

@@ -25,7 +25,8 @@ from opsloop.telemetry.salvage import summary
 from opsloop.telemetry.wire import WireError, scan
 
 MAX_SERIES = 100_000  # of a request; Prometheus sends 2,000 at most unless told otherwise
-MAX_SYMBOLS = 1_000_000
+MAX_SYMBOLS = 500_000
+MAX_FIELDS = 600_000  # of a request, whatever they are
 MAX_LABELS = 200
 _MAX_MS = (1 << 63) // 1_000_000  # in nanoseconds it has to fit 64 bits
 _SERIES_1, _METADATA_1, _SYMBOLS, _SERIES_2 = 1, 3, 4, 5
@@ -146,13 +147,14 @@ def _transcode(body: bytes, wanted: int, read: Callable[[int, int], Series], env
 
 def _fields(body: bytes, wanted: int, most: int) -> Iterator[tuple[int, int, int]]:
     """Yield start, start of value, and end of each message ``wanted`` of a request."""
-    found = 0
+    found = seen = 0
     try:
         for number, wire, start, value, stop in scan(body, 0, len(body)):
-            if number == wanted and wire == LEN:
-                found += 1
-                if found > most:
-                    raise TooLargeError(f"write request has more than {most} fields {wanted}: send smaller batches")
+            is_wanted = number == wanted and wire == LEN
+            seen, found = seen + 1, found + is_wanted
+            if found > most or seen > MAX_FIELDS:
+                raise TooLargeError(f"write request has more than {most} fields {wanted}: send smaller batches")
+            if is_wanted:
                 yield start, value, stop
     except WireError as error:
         raise InvalidInputError(f"no remote-write request: {error}") from None

@@ -8,6 +8,7 @@ from opsloop.errors import InvalidInputError, TooLargeError
 from opsloop.telemetry.fault import COMPRESSION, UnreadableError
 from opsloop.telemetry.wire import WireError, read_varint
 
+MAX_ELEMENTS = 4_000_000  # literals and copies of a block: seconds; each holds up to 64 bytes, or more of a literal
 _LITERAL, _COPY_1, _COPY_2 = 0, 1, 2
 _INLINE_LENGTHS = 60  # longer literals give their length in the next one to four bytes
 
@@ -24,7 +25,11 @@ def decompress(block: bytes, *, max_bytes: int) -> bytes:
     if size > max_bytes:
         raise TooLargeError(f"body is larger than {max_bytes} bytes after inflation")
     out = bytearray()
+    elements = 0
     while at < len(block):
+        elements += 1
+        if elements > MAX_ELEMENTS:
+            raise TooLargeError(f"snappy block has more than {MAX_ELEMENTS} literals and copies: send smaller batches")
         start, kind = at, block[at] & 3
         at = _literal(block, at, out) if kind == _LITERAL else _copy(block, at, kind, out)
         if len(out) > size:
