@@ -121,9 +121,9 @@ class Requests:
         ids, contents = self.buffer.distinct(begin, end)
         return ids, [name_of(content) for content in contents]
 
-    def pairs(self, attributes: Messages, owner: Ints) -> "Pairs":
-        """Return the key-value pairs ``attributes``, each of the item ``owner``."""
-        return Pairs(self, attributes, owner)
+    def pairs(self, items: Messages, attributes: Fields) -> "Pairs":
+        """Return the key-value pairs of ``items`` that lie in their fields ``attributes``."""
+        return Pairs(self, items, attributes)
 
     def dimension_names(self) -> list[str]:
         """Return the attributes that the catalog allows for any of the services, by their new names, sorted."""
@@ -191,9 +191,9 @@ class Pairs:
     the others are taken apart.
     """
 
-    def __init__(self, requests: Requests, attributes: Messages, owner: Ints) -> None:
+    def __init__(self, requests: Requests, items: Messages, attributes: Fields) -> None:
         self._buffer = buffer = requests.buffer
-        self.owner = owner
+        self.owner = attributes.owner
         begin, end = attributes.begin, attributes.end
         key_size = buffer.bytes[1:].take(begin)
         value_at = begin + key_size
@@ -206,7 +206,7 @@ class Pairs:
         self._key_begin, self._key_size = begin + 2, key_size
         self._value_begin, self._value_end = value_at, end
         if not is_usual.all():
-            self._take_apart(requests, attributes, np.flatnonzero(~is_usual))
+            self._take_apart(requests, items, begin, np.flatnonzero(~is_usual))
 
     def find(self, key: str) -> Ints:
         """Return the pairs with that key, in their order."""
@@ -253,8 +253,9 @@ class Pairs:
             columns.append(ids)
         return columns, list(texts)
 
-    def _take_apart(self, requests: Requests, attributes: Messages, rows: Ints) -> None:
-        some = Messages(attributes.begin[rows], attributes.end[rows], attributes.record[rows], rows)
+    def _take_apart(self, requests: Requests, items: Messages, begin: Ints, rows: Ints) -> None:
+        owner = self.owner[rows]
+        some = Messages(begin[rows], self._value_end[rows], items.record[owner], items.resource[owner])
         fields = requests.scan(some)
         begin, end = fields.ranges(_KEY, len(rows))
         self._key_begin[rows], self._key_size[rows] = begin, np.minimum(end - begin, _LONG_KEY)

@@ -29,8 +29,7 @@ def read_logs(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decoded],
     records = requests.items()
     n = len(records)
     fields = requests.scan(records)
-    attributes = fields.of(_ATTRIBUTES, LEN)
-    pairs = requests.pairs(records.of(attributes), attributes.owner)
+    pairs = requests.pairs(records, fields.of(_ATTRIBUTES, LEN))
 
     time, observed = fields.values(_TIME, I64, n), fields.values(_OBSERVED, I64, n)
     severity = fields.values(_SEVERITY, VARINT, n).view(np.int64)

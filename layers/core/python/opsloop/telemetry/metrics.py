@@ -261,7 +261,7 @@ def _series(
     """Return the series, which may repeat, and the place of each point's."""
     messages, layout = points.messages, points.layout
     attributes = points.fields.of(layout.attributes, LEN)
-    pairs = requests.pairs(messages.of(attributes), attributes.owner)
+    pairs = requests.pairs(messages, attributes)
     dimension, dimensions = requests.dimensions(messages, pairs)
     keys = [requests.service(name).replica_attribute for name in requests.services]
     cumulative = np.flatnonzero(points.is_cumulative)

@@ -34,8 +34,7 @@ def read_spans(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decoded]
     spans = requests.items()
     n = len(spans)
     fields = requests.scan(spans)
-    attributes = fields.of(_ATTRIBUTES, LEN)
-    pairs = requests.pairs(spans.of(attributes), attributes.owner)
+    pairs = requests.pairs(spans, fields.of(_ATTRIBUTES, LEN))
 
     kind = fields.values(_KIND, VARINT, n).view(np.int64)
     kind[(kind < 0) | (kind >= len(SPAN_KINDS))] = 0
