@@ -15,6 +15,7 @@ from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.segment import Mark, Segment
 
 _FORK = "+"
+_NOTHING = empty()
 
 
 @dataclass
@@ -38,6 +39,8 @@ class ShardLog:
         """Move the tip over ``marks``, in order of the log, and forget what fell out of the window."""
         for mark in marks:
             self.tip = mark.end
+            if is_fork(mark.end):
+                continue  # a descendant may be far ahead: its time says nothing of this log's
             self.last_arrival_s = mark.last_arrival_s
             for fingerprint in mark.fingerprints:
                 if self.is_ahead and fingerprint in self.seen:
@@ -112,7 +115,7 @@ def fork(tip: str, child: str, arrival_s: float) -> Segment:
     the descendant loses the race for this place, and learns of it.
     """
     end = f"{tip}{_FORK}{child}"
-    return Segment(tip, end, empty(), (), 0, 0, 0, 0, 0, (), (), arrival_s, arrival_s)
+    return Segment(tip, end, _NOTHING, (), 0, 0, 0, 0, 0, (), (), arrival_s, arrival_s)
 
 
 def is_fork(position: str) -> bool:
