@@ -93,7 +93,7 @@ def transcode_1(body: bytes) -> Written:
     def read(value: int, stop: int) -> Series:
         return _series_1(_TABLE.read(body, value, stop, "Series1"), metadata)
 
-    found = _transcode(body, _SERIES_1, read, b"")
+    found = _transcode(body, _SERIES_1, read, bytes)
     if body and not metadata and not found.protobuf:
         raise InvalidInputError("no remote-write 1.0 request: it has neither series nor metadata, at byte 0")
     return found
@@ -105,23 +105,24 @@ def transcode_2(body: bytes) -> Written:
     Raises ``InvalidInputError`` if it is none, or if no series of it can be read; ``TooLargeError`` above a limit.
     """
     symbols: list[str] = []
-    written: list[bytes] = []
-    for start, value, stop in _fields(body, _SYMBOLS, MAX_SYMBOLS):
+    for _, value, stop in _fields(body, _SYMBOLS, MAX_SYMBOLS):
         try:
             symbols.append(body[value:stop].decode())
         except UnicodeDecodeError:
             raise InvalidInputError(f"no remote-write 2.0: a symbol is not UTF-8, at byte {value}") from None
-        written.append(body[start:stop])
     if not symbols or symbols[0]:
         raise InvalidInputError("no remote-write 2.0: its first symbol is not the empty string, at byte 0")
 
     def read(value: int, stop: int) -> Series:
         return _series_2(_TABLE.read(body, value, stop, "Series2"), symbols)
 
-    return _transcode(body, _SERIES_2, read, b"".join(written))
+    def written() -> bytes:
+        return b"".join(body[start:stop] for start, _, stop in _fields(body, _SYMBOLS, MAX_SYMBOLS))
+
+    return _transcode(body, _SERIES_2, read, written)
 
 
-def _transcode(body: bytes, wanted: int, read: Callable[[int, int], Series], envelope: bytes) -> Written:
+def _transcode(body: bytes, wanted: int, read: Callable[[int, int], Series], envelope: Callable[[], bytes]) -> Written:
     """Return the metrics of all series; those with a fault are refused, in a request that begins with ``envelope``."""
     series: list[Series] = []
     bad: list[bytes] = []
@@ -134,7 +135,7 @@ def _transcode(body: bytes, wanted: int, read: Callable[[int, int], Series], env
             reasons.append(f"series {len(series) + len(bad) - 1}: {error}")
     if bad and not series:
         raise UnreadableError(f"no series can be read: {summary(reasons)}", INVALID_ITEM)
-    refused = (Refusal(envelope + b"".join(bad), summary(reasons), INVALID_ITEM),) if bad else ()
+    refused = (Refusal(envelope() + b"".join(bad), summary(reasons), INVALID_ITEM),) if bad else ()
     return Written(
         "metrics",
         gather(series),
