@@ -51,30 +51,38 @@ def single_buckets(value: NDArray[np.float64], is_kept: NDArray[np.bool_]) -> Bu
 def explicit_buckets(requests: Requests, points: Messages, fields: Fields) -> Buckets:
     """Return the buckets of explicit histograms: bucket number ``i`` ends at, and includes, bound ``i``."""
     n = len(points)
-    count_owner, counts = _fixed64(requests, fields, _COUNTS)
-    bound_owner, raw_bounds = _fixed64(requests, fields, _BOUNDS)
-    number = np.arange(len(count_owner)) - np.searchsorted(count_owner, count_owner)
+    count_owner, counts, _ = _fixed64(requests, fields, _COUNTS, n)
     sizes = np.bincount(count_owner, minlength=n)
-    starts = np.searchsorted(bound_owner, np.arange(n + 1)).tolist()
-    ids: dict[bytes, int] = {}
-    bounds_id = np.array(
-        [ids.setdefault(raw_bounds[a:b].tobytes(), len(ids)) for a, b in pairwise(starts)],
-        dtype=np.int64,
-    )
-    bounds = [tuple(np.frombuffer(raw, dtype="<f8").tolist()) for raw in ids]
+    bounds_id, bounds = _bounds(requests, fields, n)
     is_rising = np.array([all(np.isfinite(b)) and all(np.diff(b) > 0) for b in bounds], dtype=bool)
     lengths = np.array([len(b) for b in bounds], dtype=np.int64)
-    is_sound = is_rising[bounds_id] & ((sizes == lengths[bounds_id] + 1) | (sizes == 0))
+    is_sound = is_rising.take(bounds_id) & ((sizes == lengths.take(bounds_id) + 1) | (sizes == 0))
     rows = np.flatnonzero(counts > 0)
+    owner = count_owner.take(rows)
     return Buckets(
-        count_owner[rows],
-        number[rows],
-        counts[rows],
+        owner,
+        rows - (np.cumsum(sizes) - sizes).take(owner),
+        counts.take(rows),
         np.full(n, EXPLICIT, dtype=np.int64),
         bounds_id,
         bounds,
         is_sound & _is_countable(count_owner, counts, n),
     )
+
+
+def _bounds(requests: Requests, fields: Fields, points: int) -> tuple[Ints, list[tuple[float, ...]]]:
+    """Return for each point the number of its bounds, and the bounds."""
+    owner, raw, ranges = _fixed64(requests, fields, _BOUNDS, points)
+    if ranges:
+        ids, contents = requests.buffer.distinct(*ranges)
+    else:
+        starts = np.searchsorted(owner, np.arange(points + 1)).tolist()
+        numbers: dict[bytes, int] = {}
+        ids = np.array(
+            [numbers.setdefault(raw[a:b].tobytes(), len(numbers)) for a, b in pairwise(starts)], dtype=np.int64
+        )
+        contents = list(numbers)
+    return ids, [tuple(np.frombuffer(one, dtype="<f8", count=len(one) // 8).tolist()) for one in contents]
 
 
 def exponential_buckets(requests: Requests, points: Messages, fields: Fields) -> Buckets:
@@ -85,16 +93,21 @@ def exponential_buckets(requests: Requests, points: Messages, fields: Fields) ->
     scale = np.clip(source_scale, MIN_SCALE, SCALE)
     zeros = fields.values(_ZERO_COUNT, I64, n).view(np.int64)
     parts = [(np.arange(n), np.full(n, ZERO_KEY, dtype=np.int64), zeros)]
+    finer = np.clip(source_scale - SCALE, 0, MAX_SOURCE_SCALE)
     for number in (_POSITIVE, _NEGATIVE):
-        owner, index, counts = _exponential_side(requests, points, fields.of(number, LEN))
-        index >>= np.clip(source_scale[owner] - SCALE, 0, MAX_SOURCE_SCALE)
+        found = fields.of(number, LEN)
+        if not len(found):
+            continue
+        owner, index, counts = _exponential_side(requests, points, found)
+        if finer.any():
+            index >>= finer.take(owner)
         index = np.clip(index, -MAX_INDEX, MAX_INDEX - 1)  # no float64 lies beyond
         parts.append((owner, index if number == _POSITIVE else NEGATIVE_BASE - index, counts))
     owner, key, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
     is_sound &= _is_countable(owner, counts, n)
-    order = np.argsort(owner, kind="stable")
-    rows = order[counts[order] > 0]
-    return _without_bounds(owner[rows], key[rows], counts[rows], scale, is_sound)
+    rows = np.flatnonzero(counts > 0)
+    rows = rows.take(np.argsort(owner.take(rows), kind="stable"))
+    return _without_bounds(owner.take(rows), key.take(rows), counts.take(rows), scale, is_sound)
 
 
 def _exponential_side(requests: Requests, points: Messages, found: Fields) -> tuple[Ints, Ints, Ints]:
@@ -106,28 +119,40 @@ def _exponential_side(requests: Requests, points: Messages, found: Fields) -> tu
     place, values, is_bad = requests.buffer.packed_varints(packed.begin, packed.end)
     if is_bad.any():
         requests.is_bad[sides.record[packed.owner[is_bad]]] = True
-    side = np.concatenate([packed.owner[place], single.owner])
-    counts = np.concatenate([values, single.value]).view(np.int64)
-    order = np.argsort(side, kind="stable")
-    side, counts = side[order], counts[order]
-    number = np.arange(len(side)) - np.searchsorted(side, side)
-    return found.owner[side], offset[side] + number, counts
+    side, counts = packed.owner.take(place), values.view(np.int64)
+    if len(single) or (len(side) and np.diff(side).min(initial=0) < 0):
+        side, counts = np.concatenate([side, single.owner]), np.concatenate([counts, single.value.view(np.int64)])
+        order = np.argsort(side, kind="stable")
+        side, counts = side[order], counts[order]
+    sizes = np.bincount(side, minlength=len(sides))
+    number = np.arange(len(side)) - (np.cumsum(sizes) - sizes).take(side)
+    return found.owner.take(side), offset.take(side) + number, counts
 
 
-def _fixed64(requests: Requests, fields: Fields, number: int) -> tuple[Ints, Ints]:
-    """Return owner and raw value of a repeated 64-bit field, packed or not, by owner and in order."""
+def _fixed64(
+    requests: Requests, fields: Fields, number: int, points: int
+) -> tuple[Ints, Ints, tuple[Ints, Ints] | None]:
+    """Return owner and raw value of a repeated 64-bit field, packed or not, by owner and in order.
+
+    Where each point has it in one piece, as exporters write it, also where the pieces lie.
+    """
     packed, single = fields.of(number, LEN), fields.of(number, I64)
-    place, values = requests.buffer.packed_words(packed.begin, packed.end)
+    if not len(single) and np.bincount(packed.owner, minlength=1).max() <= 1:
+        ranges = fields.ranges(number, points)
+        owner, words = requests.buffer.packed_words(*ranges)
+        return owner, words.view(np.int64), ranges
+    place, words = requests.buffer.packed_words(packed.begin, packed.end)
     owner = np.concatenate([packed.owner[place], single.owner])
-    raw = np.concatenate([values, single.value]).view(np.int64)
+    raw = np.concatenate([words, single.value]).view(np.int64)
     order = np.argsort(owner, kind="stable")
-    return owner[order], raw[order]
+    return owner[order], raw[order], None
 
 
 def _is_countable(owner: Ints, counts: Ints, points: int) -> NDArray[np.bool_]:
     """Return for each point whether its bucket counts, as uint64, are small enough to be added up."""
     is_countable = np.ones(points, dtype=bool)
-    is_countable[owner[(counts < 0) | (counts > 1 << 53)]] = False
+    if len(counts) and (counts.min() < 0 or counts.max() > 1 << 53):
+        is_countable[owner[(counts < 0) | (counts > 1 << 53)]] = False
     return is_countable
 
 
