@@ -147,7 +147,13 @@ def test_an_encoding_not_spoken_here_and_a_list_of_several_are_415_with_those_th
     assert aws.records() == []
 
 
-def test_a_zstd_body_is_read(send, aws):
+def test_a_zstd_body_is_read(handler, send, aws, event, context):
+    assert handler.lambda_handler(event("telemetry_receive/traces_zstd"), context)["statusCode"] == 200
+    [record] = aws.records()
+    assert read_payload(record["Data"], "", max_bytes=10**7).protobuf == sent_bytes("traces_gzip")  # the same spans
+
+
+def test_a_zstd_body_of_many_spans_is_read(send, aws):
     assert send(zstd.compress(traces(40)), {**PROTOBUF, "content-encoding": "zstd"})["statusCode"] == 200
     [record] = aws.records()
     assert read_payload(record["Data"], "", max_bytes=10**7).protobuf == traces(40)
