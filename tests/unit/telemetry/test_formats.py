@@ -405,6 +405,7 @@ class TestJaeger:
             ("otel.scope.name", 0, "v_str", "lib"),
         ):
             span.tags.add(key=key, v_type=kind, **{field: value})
+        span.references.add(trace_id=b"\x02" * 16, span_id=b"\x03" * 8, ref_type=0)
         span.references.add(trace_id=span.trace_id, span_id=b"\x01" * 8, ref_type=0)
         span.references.add(trace_id=b"\x02" * 16, span_id=b"\x03" * 8, ref_type=1)
         log = span.logs.add(timestamp={"seconds": 1_700_000_000, "nanos": 9})
@@ -438,8 +439,10 @@ class TestJaeger:
         assert attributes["retry"].bool_value is True
         assert attributes["http.status_code"].int_value == -503
         assert (attributes["share"].double_value, attributes["raw"].bytes_value) == (0.5, b"\x00\xff")
-        (link,) = span.links
-        assert (link.trace_id, link.attributes[0].value.string_value) == (b"\x02" * 16, "follows_from")
+        assert [(link.trace_id, link.attributes[0].value.string_value) for link in span.links] == [
+            (b"\x02" * 16, "child_of"),
+            (b"\x02" * 16, "follows_from"),
+        ]
         (event,) = span.events
         assert (event.name, event.time_unix_nano, event.attributes[0].key) == (
             "cache miss",
@@ -462,6 +465,13 @@ class TestJaeger:
         message = self.span()
         message.tags.extend(JAEGER["KeyValue"](**tag) for tag in tags)
         assert self.read_span(message)[2].status.code == code
+
+    def test_a_trace_id_that_could_be_a_resource_with_a_span_is_still_one(self):
+        message = self.span()
+        message.trace_id = b"\x12\x0e\x12\x0c\x30\x82\x00\x39" + bytes(range(1, 9))
+        fields = ExportTraceServiceRequest.FromString(message.SerializeToString())  # protobuf's own class is misled
+        assert fields.resource_spans[0].scope_spans[0].spans[0].kind == 2
+        assert self.read_span(message)[2].trace_id == message.trace_id
 
     def test_ids_that_are_zero_are_refused(self):
         message = self.span()

@@ -22,6 +22,7 @@ from opsloop.telemetry.fault import (
     UNEXPECTED,
     UNSUPPORTED_FORMAT,
 )
+from opsloop.telemetry.inflate import ZLIB, framing_of
 from opsloop.telemetry.payload import detect_signal, fingerprint, partition_key, read_payload, read_record
 from tests.unit.telemetry.otlp_messages import EVENTS, REQUESTS, canonical, captured, messages
 
@@ -186,6 +187,17 @@ def stored(data, first):
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_raw_deflate_is_read_even_if_it_begins_like_something_else(signal, first):
     assert read_payload(stored(captured(signal), first), "", max_bytes=LIMIT).protobuf == captured(signal)
+
+
+@pytest.mark.parametrize("first", [0x08, 0x18, 0x78])
+def test_raw_deflate_is_read_even_if_its_first_two_bytes_are_a_zlib_header(first):
+    low = 31 - (first << 8) % 31  # RFC 1950: the two bytes are a multiple of 31; the second is the block's length
+    plain = captured("logs")
+    while len(plain) % 256 != low:
+        plain += b"\n\x03\x1a\x01a"  # resources without anything
+    data = stored(plain, first)
+    assert framing_of(data) == ZLIB
+    assert read_payload(data, "", max_bytes=LIMIT).protobuf == plain
 
 
 @pytest.mark.parametrize("level", range(1, 10))

@@ -101,6 +101,30 @@ def test_a_broken_resource_takes_its_items_with_it_and_no_others():
     assert refusal.reason.startswith("resource_logs[1].resource")
 
 
+def test_points_are_not_kept_without_the_temporality_that_stands_after_them():
+    request = REQUESTS["metrics"]()
+    scope = request.resource_metrics.add().scope_metrics.add()
+    scope.metrics.add(name="level").gauge.data_points.add(as_double=1.0, time_unix_nano=5)
+    total = scope.metrics.add(name="total").sum
+    total.aggregation_temporality, total.is_monotonic = 2, True
+    total.data_points.add(as_double=7.0, time_unix_nano=5)
+    body = request.SerializeToString()
+    assert body.count(b"\x10\x02\x18\x01") == 1
+    good, (refusal,) = salvage(body.replace(b"\x10\x02\x18\x01", b"\x17\x02\x18\x01"), "metrics")
+    assert [one[2] for one in items("metrics", good)] == [items("metrics", body)[0][2]]
+    assert b"total" in refusal.data
+
+
+def test_items_are_not_kept_without_the_resource_that_stands_after_them():
+    request = REQUESTS["logs"]()
+    request.resource_logs.add().scope_logs.add().log_records.add(severity_number=9)
+    group = request.resource_logs[0].SerializeToString() + b"\n\x7fabc"  # a resource longer than what is around it
+    body = captured("logs") + b"\n" + bytes((len(group),)) + group + captured("logs")
+    good, (refusal,) = salvage(body, "logs")
+    assert items("logs", good) == items("logs", captured("logs") * 2)
+    assert refusal.data == b"\n" + bytes((len(group),)) + group
+
+
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_a_request_that_is_cut_off_keeps_the_whole_items_before_the_cut(signal):
     body = captured(signal)

@@ -64,10 +64,8 @@ class _Walk:
         """Take in what lies between two positions: the inside of a container called ``message``."""
         children, cut, fault = self._fields(at, end, level)
         if fault is not None and (level > _IN_SCOPE or (level == _IN_RESOURCE and parent and not parent.header)):
-            children, cut = (
-                [],
-                at,
-            )  # what tells whose the items are, or what points mean, may be in the part that is lost
+            # what tells whose the items are, or what points mean, may be in the part that is lost
+            children, cut = [], at
         for place, (number, _, start, value, stop) in enumerate(children):
             self._count()
             field = message.fields[number]
