@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from opsloop.access.model import Scope
 from opsloop.adapters.access_table import AccessTable
 from opsloop.adapters.catalog_layer import load_catalog
-from opsloop.adapters.kpi_table import KpiTable
+from opsloop.adapters.kpi_pages import KpiPages
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.clock import format_time, minute_of, time_of
@@ -46,7 +46,7 @@ class Settings:
 
 settings = read_settings(Settings)
 blocks = BlockTable(settings.telemetry_table, SegmentStore(settings.segment_bucket))
-pages = KpiTable(settings.kpi_table)
+pages = KpiPages(settings.kpi_table)
 catalog = load_catalog()
 api = Api(Authenticator(AccessTable(settings.access_table).find), Logger(), Metrics())
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from opsloop.adapters.kpi_pages import KpiPages
 from opsloop.adapters.kpi_table import KpiTable
 from opsloop.errors import ConflictError, DependencyUnavailableError
-from opsloop.kpi.model import Page, page_key
+from opsloop.kpi.model import Page, page_key, row_json
 from opsloop.kpi.period import Period
 from opsloop.kpi.rollup import hour_rows
 from tests.unit.kpi.blocks import DAY, HOUR, SHOP, LogRecord, Span, block
@@ -94,10 +95,10 @@ def test_a_writer_that_always_loses_gives_up_and_says_so(table, monkeypatch):
         put(table, row())
 
 
-def test_all_operations_of_some_days_are_one_query(table):
+def test_all_operations_of_some_days_are_one_query(table, aws):
     rows = [row(DAY, operation=name) for name in ("a", "b")] + [row(DAY + 1440 * day) for day in (1, 2)]
     put(table, *rows)
-    found = table.read_range("shop", "hour", "2026-11-20", "2026-11-21")
+    found = KpiPages(aws.names["KPI_TABLE"]).read_range("shop", "hour", "2026-11-20", "2026-11-21")
     assert [(page.key.start, page.key.operation) for page in found] == [
         ("2026-11-20", "a"),
         ("2026-11-20", "b"),
@@ -131,3 +132,22 @@ def test_a_missing_table_is_a_dependency_that_is_unavailable(aws):
     for call in (lambda: table.read([page_key(row())]), lambda: put(table, row()), table.last_rolled_up):
         with pytest.raises(DependencyUnavailableError, match="kpi table"):
             call()
+
+
+@pytest.mark.parametrize("resolution", ["hour", "day"])
+def test_a_reader_sees_what_the_writer_saved(table, aws, resolution):
+    length = {"hour": 60, "day": 1440}[resolution]
+    names = ["GET /", "x" * 2_000, "\ud800"]
+    saved = [
+        replace(row(DAY + length * at, operation=name), resolution=resolution) for name in names for at in range(3)
+    ]
+    put(table, *saved)
+    keys = {page_key(one) for one in saved}
+    found = KpiPages(aws.names["KPI_TABLE"]).read([*keys, replace(min(keys, key=str), service="nobody")])
+    assert found.keys() == keys
+    read = sorted((one for page in found.values() for one in page.rows), key=lambda one: one.position)
+    assert [row_json(one) for one in read] == [row_json(one) for one in sorted(saved, key=lambda one: one.position)]
+    for one, theirs in zip(read, sorted(saved, key=lambda one: one.position), strict=True):
+        assert (one.start_minute, one.position, one.state) == (theirs.start_minute, theirs.position, theirs.state)
+        assert (one.operation, one.kind, one.version) == (theirs.operation, theirs.kind, theirs.version)
+        assert page_key(one) == page_key(theirs)

@@ -1,23 +1,21 @@
-"""The KPI table: pages of rows, each a UTC day of hourly rows or a month of daily ones, saved by compare-and-swap.
+"""The KPI table as its writer sees it: pages of rows, a day of hours or a month of days, saved by compare-and-swap.
 
 The sort key is ``<resolution>#<page start>#<kind>#<operation>``: the page of one operation is one known key, and all
-operations over a range of days are one query (docs/adr/0009-kpi-pages.md).
+operations over a range of days are one query (docs/adr/0009-kpi-pages.md). Readers have ``kpi_pages``.
 """
 
 import json
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from hashlib import sha256
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute, VersionAttribute
-from pynamodb.exceptions import GetError, PutError, PynamoDBException, QueryError
+from pynamodb.exceptions import GetError, PutError, PynamoDBException
 from pynamodb.models import Model
 
 from opsloop.errors import ConflictError, DependencyUnavailableError
-from opsloop.kpi.model import KpiRow, Page, PageKey, page_key, row_from_json, row_json
+from opsloop.kpi.model import KpiRow, Page, PageKey, page_key, row_from_json, row_json, sort_key
 
-MAX_OPERATION_BYTES = 900  # a sort key ends at 1,024 bytes
 CONFLICTS_ALLOWED = 5
 CONDITION_FAILED = "ConditionalCheckFailedException"
 ROLLUP_MARK = ("#rollup", "hour")  # a service of that name could not collide: pages begin with their resolution and #
@@ -57,28 +55,19 @@ class KpiTable:
 
     def read(self, keys: Iterable[PageKey]) -> dict[PageKey, Page]:
         """Return the pages under ``keys`` that exist."""
-        wanted = {(key.service, _sort_key(key)): key for key in keys}
+        wanted = {(key.service, sort_key(key)): key for key in keys}
         try:
             records = list(KpiPageRecord.batch_get(list(wanted), consistent_read=True)) if wanted else []
         except PynamoDBException as error:
             raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
         return {wanted[record.pk, record.sk]: _page(record) for record in records}
 
-    def read_range(self, service: str, resolution: str, first: str, last: str) -> list[Page]:
-        """Return the pages of every operation of ``service`` from page start ``first`` to ``last``, oldest first."""
-        between = KpiPageRecord.sk.between(f"{resolution}#{first}#", f"{resolution}#{last}#\U0010ffff")
-        try:
-            records = list(KpiPageRecord.query(service, between, consistent_read=True))
-        except QueryError as error:
-            raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
-        return [_page(record) for record in records]
-
     def save(self, page: Page, *, retention_days: int) -> None:
         """Write ``page``; raise ``ConflictError`` if it was saved by somebody else since it was read."""
         content = json.dumps([row_json(row) for row in page.rows], separators=(",", ":"))
         record = KpiPageRecord(
             page.key.service,
-            _sort_key(page.key),
+            sort_key(page.key),
             rows=zlib.compress(content.encode()),
             expires_at=int((page.end + timedelta(days=retention_days)).timestamp()),
         )
@@ -131,14 +120,6 @@ class KpiTable:
             except ConflictError:
                 page = self.read([page.key]).get(page.key, Page(page.key))
         raise ConflictError(f"kpi page {page.key}: changed {CONFLICTS_ALLOWED} times while it was being saved")
-
-
-def _sort_key(key: PageKey) -> str:
-    operation = key.operation
-    name = operation.encode("utf-8", "surrogatepass")
-    if len(name) > MAX_OPERATION_BYTES or name.decode("utf-8", "ignore") != operation:
-        operation = f"sha256:{sha256(name).hexdigest()}"  # the rows inside carry the whole name
-    return f"{key.resolution}#{key.start}#{key.kind}#{operation}"
 
 
 def _page(record: KpiPageRecord) -> Page:

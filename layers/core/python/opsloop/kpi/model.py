@@ -145,8 +145,10 @@ def sealed(row: Row) -> Row:
     return replace(row, hash=hashlib.sha256(text.encode()).hexdigest())
 
 
-def row_json(row: KpiRow | MetricRow) -> dict[str, Any]:
+def row_json(row: "KpiRow | StoredRow | MetricRow") -> dict[str, Any]:
     """Return ``row`` as the JSON object that the API answers and the table keeps."""
+    if isinstance(row, StoredRow):
+        return row.content
     answer: dict[str, Any] = {}
     for name, value in vars(row).items():
         if name == "start_minute":
@@ -165,6 +167,43 @@ def row_from_json(content: Mapping[str, Any]) -> KpiRow:
     values["state"] = State(values["state"])
     values["sources"] = tuple(Source(**source) for source in values["sources"])
     return KpiRow(**values)
+
+
+class StoredRow:
+    """A KPI row as it lies in its page, for readers: what ``KpiRow`` has, without taking the JSON apart."""
+
+    __slots__ = ("content", "start_minute")
+
+    def __init__(self, content: dict[str, Any], start_minute: int) -> None:
+        self.content, self.start_minute = content, start_minute
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.content[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def state(self) -> State:
+        """Whether anything is known of the period."""
+        return _STATES[self.content["state"]]
+
+    @property
+    def position(self) -> str:
+        """Where the row stands, as ``KpiRow.position``."""
+        return f"{self.start_minute:012}\0{self.content['operation']}\0{self.content['kind']}"
+
+
+_STATES = {state.value: state for state in State}
+
+
+def stored_rows(content: bytes) -> tuple[StoredRow, ...]:
+    """Return the rows of a page from its JSON; all of them begin on one day, or in one month."""
+    rows: list[dict[str, Any]] = json.loads(content)
+    if not rows or rows[0]["resolution"] != "hour":
+        return tuple(StoredRow(row, minute_of(datetime.fromisoformat(row["start"]))) for row in rows)
+    midnight = minute_of(datetime.fromisoformat(rows[0]["start"][:10] + "T00:00:00Z"))
+    return tuple(StoredRow(row, midnight + 60 * int(row["start"][11:13])) for row in rows)
 
 
 def unknown_row(service: str, operation: str, kind: str, period: Period) -> KpiRow:
@@ -220,12 +259,32 @@ class Page:
         return first.replace(tzinfo=UTC) + timedelta(days=days)
 
 
+MAX_OPERATION_BYTES = 900  # a sort key ends at 1,024 bytes
+
+
+def sort_key(key: PageKey) -> str:
+    """Return the sort key of a page in its table; an operation too long for it is named by its hash."""
+    operation = key.operation
+    name = operation.encode("utf-8", "surrogatepass")
+    if len(name) > MAX_OPERATION_BYTES or name.decode("utf-8", "ignore") != operation:
+        operation = f"sha256:{hashlib.sha256(name).hexdigest()}"  # the rows inside carry the whole name
+    return f"{key.resolution}#{key.start}#{key.kind}#{operation}"
+
+
 def page_start(resolution: str, minute: int) -> str:
     """Return the ``start`` of the page that holds the row which begins at ``minute``."""
     return time_of(minute).strftime("%Y-%m-%d" if resolution == "hour" else "%Y-%m")
 
 
-def page_key(row: KpiRow) -> PageKey:
+@dataclass(frozen=True)
+class StoredPage:
+    """A page as readers see it."""
+
+    key: PageKey
+    rows: tuple[StoredRow, ...]
+
+
+def page_key(row: KpiRow | StoredRow) -> PageKey:
     """Return where ``row`` is kept."""
     start = page_start(row.resolution, row.start_minute)
     return PageKey(row.service, row.resolution, start, row.kind, row.operation)

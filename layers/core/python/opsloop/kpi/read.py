@@ -7,21 +7,22 @@ from typing import Protocol
 from opsloop.catalog import Service
 from opsloop.clock import MINUTES_PER_HOUR, hour_start
 from opsloop.dataclass import dataclass
-from opsloop.kpi.model import KINDS, WHOLE_SERVICE, KpiRow, Page, PageKey, page_start, unknown_row
+from opsloop.kpi.model import KINDS, WHOLE_SERVICE, KpiRow, PageKey, StoredPage, StoredRow, page_start, unknown_row
 from opsloop.kpi.period import MINUTES, Period, periods
 from opsloop.kpi.rollup import day_rows, minute_rows
 from opsloop.kpi.update import Blocks
 
-Starts = Mapping[int, list[KpiRow]]
+Row = KpiRow | StoredRow
+Starts = Mapping[int, list[Row]]
 
 
 class RangePages(Protocol):
     """Where pages of rows are kept."""
 
-    def read(self, keys: Sequence[PageKey]) -> Mapping[PageKey, Page]:
+    def read(self, keys: Sequence[PageKey]) -> Mapping[PageKey, StoredPage]:
         """Return those pages that exist."""
 
-    def read_range(self, service: str, resolution: str, first: str, last: str) -> list[Page]:
+    def read_range(self, service: str, resolution: str, first: str, last: str) -> list[StoredPage]:
         """Return the pages of all operations from page start ``first`` to ``last``."""
 
 
@@ -51,7 +52,7 @@ class Question:
         return is_operation and self.kind in (None, kind)
 
 
-def read_rows(question: Question, *, blocks: Blocks, pages: RangePages) -> Iterator[KpiRow]:
+def read_rows(question: Question, *, blocks: Blocks, pages: RangePages) -> Iterator[Row]:
     """Yield the rows asked for, by start, operation and kind.
 
     Every period has a row: where nothing is known of it, an UNKNOWN one. Asked for every operation (or kind), a
@@ -69,7 +70,7 @@ def read_rows(question: Question, *, blocks: Blocks, pages: RangePages) -> Itera
     for period in wanted:
         rows = known.get(period.start_minute)
         if rows:
-            yield from sorted(rows, key=lambda row: row.position)
+            yield from sorted(rows, key=lambda row: row.position) if len(rows) > 1 else rows
         else:
             operation, kind = question.operation or WHOLE_SERVICE, question.kind or "request"
             yield unknown_row(question.service.name, operation, kind, period)
@@ -77,7 +78,7 @@ def read_rows(question: Question, *, blocks: Blocks, pages: RangePages) -> Itera
 
 def _from_pages(question: Question, wanted: Sequence[Period], pages: RangePages) -> tuple[Starts, set[int]]:
     """Return the stored rows asked for by start, and the starts of all periods that are stored."""
-    rows: dict[int, list[KpiRow]] = {}
+    rows: dict[int, list[Row]] = {}
     for page in _pages_of(question, wanted, pages):
         if question.wants(page.key.operation, page.key.kind):
             for row in page.rows:
@@ -88,7 +89,7 @@ def _from_pages(question: Question, wanted: Sequence[Period], pages: RangePages)
     return found, set(found) | _stored(question, unclear, pages)
 
 
-def _pages_of(question: Question, wanted: Sequence[Period], pages: RangePages) -> Iterable[Page]:
+def _pages_of(question: Question, wanted: Sequence[Period], pages: RangePages) -> Iterable[StoredPage]:
     name, resolution = question.service.name, question.resolution
     starts = sorted({page_start(resolution, period.start_minute) for period in wanted})
     if question.operation is None:
@@ -108,20 +109,20 @@ def _stored(question: Question, unclear: Sequence[Period], pages: RangePages) ->
 
 def _from_blocks(question: Question, missing: Sequence[Period], blocks: Blocks) -> Starts:
     """Return the rows of the periods that are not stored, read in as few stretches as they form."""
-    rows: dict[int, list[KpiRow]] = {}
+    rows: dict[int, list[Row]] = {}
     for stretch in _stretches(missing, MINUTES[question.resolution]):
         found = blocks.read(question.service.name, stretch[0].start_minute, stretch[-1].end_minute - MINUTES_PER_HOUR)
         for period in stretch:
             parts = [one for one in found if period.start_minute <= one.hour < period.end_minute]
             if parts:
                 made = day_rows(parts, period, question.service, wanted=question.wants)
-                rows[period.start_minute] = made
+                rows[period.start_minute] = list(made)
     return rows
 
 
 def _from_minutes(question: Question, wanted: Sequence[Period], blocks: Blocks) -> Starts:
     first, last = wanted[0].start_minute, wanted[-1].start_minute
-    rows: dict[int, list[KpiRow]] = {}
+    rows: dict[int, list[Row]] = {}
     for block in blocks.read(question.service.name, hour_start(first), hour_start(last)):
         for row in minute_rows(block, question.service, now_minute=question.now_minute, wanted=question.wants):
             if first <= row.start_minute <= last:
