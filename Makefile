@@ -4,7 +4,7 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop clean logs test test-fast lint format docs synth bootstrap diff deploy bench fuzz lock pr
+.PHONY: help setup run stop clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ diff: setup ## compare the deployed stacks of STAGE with the sources (AWS)
 
 deploy: setup ## deploy STAGE to AWS; account and region from the environment
 	@$(BIN)/python -m local.cdk deploy --all -c stage=$(STAGE) $(ARGS)
+
+simulate: setup ## 3,000 schedules of faults through the real handlers, and a table (ARGS="--schedules 20000")
+	@$(BIN)/python -m tests.integration.run_simulation $(ARGS)
 
 bench: setup ## measure (see bench/)
 	@$(BIN)/python -m bench $(ARGS)
