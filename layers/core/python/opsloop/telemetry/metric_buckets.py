@@ -121,8 +121,9 @@ def _exponential_side(requests: Requests, points: Messages, found: Fields) -> tu
         requests.is_bad[sides.record[packed.owner[is_bad]]] = True
     side, counts = packed.owner.take(place), values.view(np.int64)
     if len(single) or (len(side) and np.diff(side).min(initial=0) < 0):
+        begin = np.concatenate([packed.begin.take(place), single.begin])
         side, counts = np.concatenate([side, single.owner]), np.concatenate([counts, single.value.view(np.int64)])
-        order = np.argsort(side, kind="stable")
+        order = np.lexsort((begin, side))
         side, counts = side[order], counts[order]
     sizes = np.bincount(side, minlength=len(sides))
     number = np.arange(len(side)) - (np.cumsum(sizes) - sizes).take(side)
@@ -144,7 +145,7 @@ def _fixed64(
     place, words = requests.buffer.packed_words(packed.begin, packed.end)
     owner = np.concatenate([packed.owner[place], single.owner])
     raw = np.concatenate([words, single.value]).view(np.int64)
-    order = np.argsort(owner, kind="stable")
+    order = np.lexsort((np.concatenate([packed.begin[place], single.begin]), owner))
     return owner[order], raw[order], None
 
 
