@@ -131,6 +131,19 @@ def nasty() -> dict[str, bytes]:
         "gzip-unterminated": head + packer.flush(zlib.Z_SYNC_FLUSH),
         "gzip-bomb-of-5-megabytes": gzip.compress(bytes(5 << 20), 9, mtime=0),
         "gzip-of-half-a-million-empty-resources": gzip.compress(b"\n\0" * (1 << 19), 9, mtime=0),
+        "gzip-of-a-megabyte-of-spaces": gzip.compress(b" " * (1 << 20), 9, mtime=0),
+        "gzip-of-half-a-million-empty-scopes": gzip.compress(field(1, b"\x12\0" * 520_000), 9, mtime=0),
+        "gzip-of-a-span-of-400000-empty-attributes": gzip.compress(_request(_span(more=b"\x4a\0" * 400_000)), mtime=0),
+        "gzip-of-a-span-of-340000-unknown-fields": gzip.compress(
+            _request(_span(more=b"\xa0\x06\x01" * 340_000)), mtime=0
+        ),
+        "gzip-of-a-histogram-of-half-a-million-buckets": gzip.compress(
+            _request(_metric(10, start + count + field(8, field(2, b"\x01" * 500_000)))), mtime=0
+        ),
+        "gzip-of-json-of-half-a-million-zeros": gzip.compress(
+            b'{"resourceSpans":[' + b"0," * 520_000 + b"0]}", mtime=0
+        ),
+        "remote-write-2-of-half-a-million-empty-symbols": gzip.compress(b"\x22\0" * 520_000, mtime=0),
         "gzip-of-gzip-of-gzip": gzip.compress(gzip.compress(gzip.compress(good, mtime=0), mtime=0), mtime=0),
         "gzip-of-1010-members": gzip.compress(b"\n\0", mtime=0) * 1_010,
         "gzip-then-rubbish": gzip.compress(good, mtime=0) + b"rubbish",

@@ -56,27 +56,26 @@ def check(data: bytes) -> None:
         _check_refusal(lost.reason, lost.kind)
     if not first.payloads and not segment.unreadable and data and not _may_be_empty(first.form):
         raise Finding("read_record", f"{len(data)} bytes as {first.form} gave neither a request nor a refusal")
-    has_fault = len(segment.unreadable) > len(first.refused)
-    most = [_most_items(payload, has_fault=has_fault) for payload in first.payloads]
+    most = [_most_items(payload) for payload in first.payloads]
     if None not in most and segment.items > sum(one or 0 for one in most):
         raise Finding("plan", f"{segment.items} items counted, protobuf finds {most}")
 
 
 @contextmanager
 def guarded(seconds: int = HANG_S) -> Iterator[None]:
-    """Raise ``Finding`` inside the block once it has taken ``seconds``, far more than any input may."""
+    """Raise ``Finding`` inside the block once it has taken ``seconds`` of processor time: far more than any may."""
 
     def stop(_number: int, frame: FrameType | None) -> None:
         place = f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_code.co_name}" if frame else "unknown"
         raise Finding(f"hang in {place}", f"not done after {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _read(data: bytes):  # type: ignore[no-untyped-def]
@@ -124,13 +123,13 @@ def _may_be_empty(form: str) -> bool:
     return form not in ("unknown", "otlp")
 
 
-def _most_items(payload: Payload, *, has_fault: bool) -> int | None:
-    """Return how many items protobuf finds in a request, or in what is saved of one that ``has_fault``.
+def _most_items(payload: Payload) -> int | None:
+    """Return how many items protobuf finds in a request, or in what is saved of one that has a fault.
 
     None where it cannot tell: it refuses a whole request for one name that is not UTF-8, which we read.
     """
     count = _count(payload.protobuf, payload.signal)
-    if count is None and has_fault:
+    if count is None and _plan(payload.protobuf).unreadable:
         return _count(salvage(payload.protobuf, payload.signal)[0], payload.signal)
     return count
 
