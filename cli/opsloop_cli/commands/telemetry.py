@@ -222,4 +222,5 @@ def _row(one: "SeriesMinute") -> list[str]:
 def _short(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:.4g}"
+    is_long = 1e4 <= abs(value) < 1e15 or value == int(value)
+    return f"{value:,.0f}" if is_long and abs(value) < 1e15 else f"{value:.4g}"

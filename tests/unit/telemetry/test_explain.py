@@ -256,6 +256,16 @@ def test_an_event_of_kinesis_tells_of_all_its_records():
     assert found.error is None
 
 
+@pytest.mark.parametrize("is_base64", [True, False])
+def test_an_event_of_api_gateway_tells_of_its_body(is_base64):
+    body = json.dumps(to_otlp_dict(GOOD)).encode()
+    text = base64.b64encode(gzip.compress(body)).decode() if is_base64 else body.decode()
+    event = {"requestContext": {}, "headers": {}, "isBase64Encoded": is_base64, "body": text}
+    found = explained(json.dumps(event).encode())
+    assert (found.format, found.forms, found.items) == ("http_event", ("otlp_json",), 2)
+    assert found.compression == ("gzip" if is_base64 else "none")
+
+
 def test_signals_mixed_in_an_aggregate_are_told_as_such():
     bodies = [GOOD.SerializeToString(), log_request(3).SerializeToString()]
     found = explained(kpl(bodies))

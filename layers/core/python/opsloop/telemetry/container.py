@@ -1,4 +1,4 @@
-"""What stands around records in a file: an event of Lambda's from Kinesis, a delivery of Firehose's, or nothing.
+"""What stands around records in a file: an event from Kinesis or API Gateway, a delivery of Firehose's, or nothing.
 
 Also which compression a record has. Whoever takes records off a stream has no need of this; it is for files.
 """
@@ -15,7 +15,7 @@ from opsloop.telemetry.fault import MALFORMED
 from opsloop.telemetry.inflate import RAW_DEFLATE, framing_of, inflate, name_of_framing
 from opsloop.telemetry.payload import Reading, Refusal, read_record
 
-KINESIS, FIREHOSE = "kinesis_event", "firehose_delivery"
+KINESIS, FIREHOSE, HTTP = "kinesis_event", "firehose_delivery", "http_event"
 NONE, MIXED = "none", "mixed"
 
 
@@ -75,6 +75,10 @@ def _entries(document: Any) -> tuple[str, list[tuple[str, str]]]:
     """Return the container's name, and per record its base64 text and partition key; nothing for what is none."""
     if not isinstance(document, dict):
         return "", []
+    body = document.get("body")
+    if isinstance(body, str) and "isBase64Encoded" in document:
+        is_base64 = document["isBase64Encoded"]
+        return HTTP, [(body if is_base64 else base64.b64encode(body.encode("utf-8", "replace")).decode(), "")]
     for form, member, part in ((KINESIS, "Records", "kinesis"), (FIREHOSE, "records", "")):
         found = document.get(member)
         if not isinstance(found, list) or (form == FIREHOSE and "requestId" not in document):
