@@ -17,7 +17,7 @@ from bench.fresh import empty_cloud, run_fresh
 from stacks.constructs.layer_build import ROOT
 from stacks.generate_docs import Function, read_functions
 
-ROUNDS = 7
+ROUNDS = 5
 MARKS_MS = {"telemetry_ingest": 70.0}
 USUAL_MARK_MS = 150.0
 SAMPLE = {"telemetry_ingest": "receiver_batch"}  # a batch in which everything is right; the others: their first sample
