@@ -74,7 +74,7 @@ def access_item() -> dict[str, Any]:
 def row(operation: str, start: datetime) -> KpiRow:
     """Return a row as the roll-up would make it, with every number."""
     minute = int(start.timestamp()) // 60
-    times = {f"p{percentile}_ms": 12.345678901234 * percentile / 50 for percentile in (50, 90, 95, 99)}
+    times: dict[str, Any] = {f"p{percentile}_ms": 12.345678901234 * percentile / 50 for percentile in (50, 90, 95, 99)}
     return sealed(
         KpiRow(
             service="service-0",
