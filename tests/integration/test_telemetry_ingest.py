@@ -88,8 +88,9 @@ def test_a_batch_of_our_receiver_becomes_one_item_of_its_shards_log(handler, aws
     assert named <= line.keys()
 
 
-def test_an_unterminated_stream_of_an_older_collector_is_read(handler, aws, event, context):
-    handler.lambda_handler(event("telemetry_ingest/collector_unterminated_gzip"), context)
+@pytest.mark.parametrize("sample", ["collector_unterminated_gzip", "zstd_record"])
+def test_a_compressed_record_is_read_an_older_collectors_unterminated_stream_too(handler, aws, event, context, sample):
+    handler.lambda_handler(event(f"telemetry_ingest/{sample}"), context)
     (item,) = logged(aws)
     assert numbers(item)["quarantined"] == 0
     assert numbers(item)["items"] == 20
@@ -177,7 +178,7 @@ def test_a_stream_that_was_made_again_begins_a_new_log(handler, aws, event, cont
 def test_a_batch_too_large_for_an_item_becomes_several_that_follow_one_another(
     handler, aws, event, context, monkeypatch
 ):
-    monkeypatch.setattr("opsloop.adapters.telemetry_log.MAX_ITEM_BYTES", 2_500)
+    monkeypatch.setattr("opsloop.adapters.telemetry_log.MAX_ITEM_BYTES", 1_500)
     records = event("telemetry_ingest/receiver_batch")["Records"]
     again = [json.loads(json.dumps(record)) for record in records for _ in range(4)]
     for number, record in enumerate(again):

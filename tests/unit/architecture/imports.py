@@ -18,6 +18,8 @@ SHARED = (
 )
 POWERTOOLS = "aws_lambda_powertools"
 NOT_CAPABILITIES = {"adapters", "runtime"}
+CODECS = {"pybase64", "deflate", "backports"}  # pure functions from bytes to bytes, of the codec layer
+ALGEBRA = (".model", ".aggregate", ".exemplar")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _may(file: str, module: str) -> bool:
     if parts[0] == "stacks" or file == "app.py":
         return top in {"aws_cdk", "constructs", "cdk_nag", "stacks", "yaml", "jsonschema"}
     if parts[0] == "functions":
-        return top in {"opsloop", POWERTOOLS}
+        return top in {"opsloop", POWERTOOLS} or module == "pybase64"  # trigger payloads come in base64
     place = parts[parts.index("opsloop") + 1]
     if place == "adapters":
         return _adapter_may(file, module)
@@ -85,13 +87,13 @@ def _may(file: str, module: str) -> bool:
 
 
 def _capability_may(word: str, module: str) -> bool:
-    """A capability is pure: shared modules, itself, numpy, and of another capability the nouns and its algebra."""
-    if module in SHARED or module.partition(".")[0] == "numpy":
+    """A capability is pure: shared modules, itself, numpy, codecs, and another capability's nouns and their algebra."""
+    if module in SHARED or module.partition(".")[0] in {"numpy", *CODECS}:
         return True
     owner = module.split(".")[1] if module.startswith("opsloop.") else ""
     if owner == word:
         return True
-    return owner in capabilities() and module.endswith((".model", ".aggregate"))
+    return owner in capabilities() and module.endswith(ALGEBRA)
 
 
 def _adapter_may(file: str, module: str) -> bool:
