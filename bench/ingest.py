@@ -23,6 +23,7 @@ from pybase64 import b64decode
 
 from bench.events import CASES, make_event
 from opsloop.catalog import Catalog, Service
+from opsloop.runtime.allocator import keep_freed_memory
 from opsloop.telemetry.ingest import plan
 from opsloop.telemetry.segment import Segment, StreamRecord, decode_body, encode_body
 from opsloop.telemetry.shard_log import ShardLog, padded
@@ -144,6 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON, too")
     parser.add_argument("--peak-of", type=Path, metavar="FILE", help="print only the peak memory in MB over one event")
     options = parser.parse_args(arguments)
+    keep_freed_memory()  # as telemetry_ingest does
     if options.peak_of:
         _print_peak(options.peak_of)
         return

@@ -6,11 +6,12 @@ function may serve several streams, and shards in any order: what it knows is wh
 
 import json
 import time
-from binascii import a2b_base64
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from pybase64 import b64decode
 
 import opsloop.cold_start
 from opsloop.adapters.catalog_layer import load_catalog
@@ -20,6 +21,7 @@ from opsloop.adapters.stream_identity import StreamIdentity
 from opsloop.adapters.telemetry_log import TelemetryLog
 from opsloop.dataclass import dataclass
 from opsloop.errors import ConflictError, TooLargeError
+from opsloop.runtime.allocator import keep_freed_memory
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.ingest import plan
 from opsloop.telemetry.open_log import CONFLICTS_ALLOWED, open_log
@@ -44,6 +46,7 @@ class Settings:
     max_inflated_bytes: int = 67_108_864
 
 
+keep_freed_memory()
 settings = read_settings(Settings)
 log = TelemetryLog(settings.telemetry_table, SegmentStore(settings.segment_bucket))
 quarantine = Quarantine(settings.quarantine_bucket)
@@ -72,7 +75,7 @@ def by_shard(records: Iterable[dict[str, Any]]) -> dict[Shard, list[StreamRecord
             StreamRecord(
                 padded(kinesis["sequenceNumber"]),
                 kinesis["partitionKey"],
-                a2b_base64(kinesis["data"]),
+                b64decode(kinesis["data"], validate=True),
                 float(kinesis["approximateArrivalTimestamp"]),
             )
         )
