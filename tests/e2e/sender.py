@@ -1,5 +1,6 @@
 """Real OpenTelemetry SDK output as request bodies, and a sender that repeats until it is acknowledged."""
 
+import gzip
 import random
 import threading
 from collections import Counter
@@ -52,12 +53,27 @@ def bodies_of(spans: Sequence[ReadableSpan], *, per_body: int) -> list[bytes]:
     return [encode_spans(spans[i : i + per_body]).SerializeToString() for i in range(0, len(spans), per_body)]
 
 
+def bodies_like(spans: Sequence[ReadableSpan], *, number: int, seed: int) -> list[bytes]:
+    """Return that many request bodies, compressed, each of spans like these but with ids of their own."""
+    chance, request = random.Random(seed), encode_spans(spans)
+    bodies = []
+    for _ in range(number):
+        for group in request.resource_spans:
+            for scope in group.scope_spans:
+                for span in scope.spans:
+                    span.trace_id, span.span_id = chance.randbytes(16), chance.randbytes(8)
+        bodies.append(gzip.compress(request.SerializeToString(), 1))
+    return bodies
+
+
 class PatientSender(threading.Thread):
     """Posts each body, again and again, until it is acknowledged: what an at-least-once sender does."""
 
-    def __init__(self, deployment: Deployment, bodies: Sequence[bytes]) -> None:
+    def __init__(
+        self, deployment: Deployment, bodies: Sequence[bytes], *, encoding: str = "identity", pause_s: float = 0.02
+    ) -> None:
         super().__init__(daemon=True)
-        self.deployment, self.bodies = deployment, bodies
+        self.deployment, self.bodies, self.encoding, self.pause_s = deployment, bodies, encoding, pause_s
         self.acknowledged = self.repeats = 0
         self.refusals: Counter[int] = Counter()
 
@@ -68,11 +84,11 @@ class PatientSender(threading.Thread):
                 self.repeats += 1
                 pause.wait(0.3)
             self.acknowledged += 1
-            pause.wait(0.02)
+            pause.wait(self.pause_s)
 
     def _is_acknowledged(self, body: bytes) -> bool:
         try:
-            status = self.deployment.post("traces", body).status
+            status = self.deployment.post("traces", body, content_encoding=self.encoding).status
         except OSError:  # refused or cut off: it may have arrived or not
             return False
         if status != 200:
