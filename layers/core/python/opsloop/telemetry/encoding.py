@@ -9,6 +9,7 @@ as the first of each cell (``bucket_first``) and the steps from each to the next
 import json
 import struct
 import zlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ _KEYS = {"bucket_first": np.int32, "bucket_step": np.int32}
 _TIMES = ("since", "at")
 _LEVEL = 4  # a tenth of a percent larger than at level 6, in half the time
 _STORED_TYPES = {"i1", "<i2", "<i4", "<i8", "<f8"}
+_SERIES_FOLLOW, _COLUMNS_FOLLOW = b'{"series":', b',"columns":'
 
 
 def encode(aggregate: Aggregate) -> bytes:
@@ -63,10 +65,8 @@ def decode(body: bytes) -> Aggregate:
     try:
         plain = inflated(body[4:])
         (length,) = struct.unpack_from("<I", plain)
-        head = json.loads(plain[4 : 4 + length].decode("utf-8", "surrogatepass"))
-        aggregate = Aggregate(
-            series=tuple(_series(item) for item in head["series"]), **_read_columns(head["columns"], plain, 4 + length)
-        )
+        series, columns = _read_head(plain[4 : 4 + length])
+        aggregate = Aggregate(series=series, **_read_columns(columns, plain, 4 + length))
         _check(aggregate)
     except (zlib.error, struct.error, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InvalidInputError(f"aggregate: {error}") from None
@@ -130,6 +130,20 @@ def _read_columns(described: list[Any], plain: bytes, at: int) -> dict[str, Any]
     if _TIMES[0] in columns:
         columns["times"] = np.stack([columns.pop(name) for name in _TIMES], axis=1)
     return _with_keys(columns)
+
+
+def _read_head(text: bytes) -> tuple[tuple[Series, ...], list[Any]]:
+    """Return the series and the description of the columns, which comes last."""
+    start, _, columns = text.rpartition(_COLUMNS_FOLLOW)
+    if not start.startswith(_SERIES_FOLLOW):
+        raise ValueError("it does not begin with its series")
+    return _read_series(start.removeprefix(_SERIES_FOLLOW)), json.loads(columns[:-1])
+
+
+@lru_cache(maxsize=8)
+def _read_series(text: bytes) -> tuple[Series, ...]:
+    """Return the series; what a service sends is minute after minute the same, and need not be read each time."""
+    return tuple(_series(item) for item in json.loads(text.decode("utf-8", "surrogatepass")))
 
 
 def _series(item: list[Any]) -> Series:
