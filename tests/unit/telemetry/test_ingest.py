@@ -87,7 +87,7 @@ def test_chunks_of_a_batch_add_up(monkeypatch):
     whole = planned(records)
     monkeypatch.setattr(ingest, "CHUNK_RECORDS", 3)
     assert encode(planned(records).cells) == encode(whole.cells)
-    monkeypatch.setattr(ingest, "CHUNK_BYTES", dict.fromkeys(ingest.CHUNK_BYTES, 1))
+    monkeypatch.setattr(ingest, "CHUNK_BYTES", 1)
     assert encode(planned(records).cells) == encode(whole.cells)
 
 

@@ -31,8 +31,7 @@ from opsloop.telemetry.values import Values, aggregate, joined
 MAX_AGE_DAYS = 7
 MAX_AHEAD_MINUTES = 10
 CHUNK_RECORDS = 1024  # a chunk costs some 3 ms of steps, however small it is
-CHUNK_BYTES: dict[Signal, int] = {"traces": 2 << 20, "logs": 4 << 20, "metrics": 8 << 20}
-"""Larger temporaries leave the processor's cache; spans have the most attributes."""
+CHUNK_BYTES = 8 << 20
 EPOCH_DAY = date(1970, 1, 1)
 _NEVER = 1 << 62
 
@@ -181,7 +180,7 @@ def _chunks(parts: Sequence[_Part]) -> Iterator[tuple[Signal, list[_Part]]]:
         for part in parts:
             if part.payload.signal != signal:
                 continue
-            if chunk and (len(chunk) == CHUNK_RECORDS or size + len(part.payload.protobuf) > CHUNK_BYTES[signal]):
+            if chunk and (len(chunk) == CHUNK_RECORDS or size + len(part.payload.protobuf) > CHUNK_BYTES):
                 yield signal, chunk
                 chunk, size = [], 0
             chunk.append(part)
