@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from stacks.constructs.layer_build import RUNNING, Target, build_layer, machine_architecture
-from stacks.constructs.layers import BRINGS, LAMBDA_RUNTIME, layer_names
+from stacks.constructs.layers import BRINGS, LAMBDA_RUNTIME, SLOW_CLIENTS, WITHOUT_SLOW_CLIENTS, layer_names
 from stacks.generate_docs import Function, read_functions
 
 ROOT = Path(__file__).parents[3]
@@ -131,6 +131,15 @@ def run(one: Function, cloud: str, lambda_runtime: Path, layers: tuple[str, ...]
 def test_a_handler_loads_only_what_its_layers_may_bring(name: str, reports: dict[str, dict[str, Any]]) -> None:
     may = LAMBDA_RUNTIME.union(*(BRINGS[layer] for layer in layer_names(name)))
     assert set(reports[name]["imported"]) - may == set()
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_SLOW_CLIENTS))
+def test_a_quick_handler_loads_neither_boto3_nor_pynamodb(name: str, reports: dict[str, dict[str, Any]]) -> None:
+    assert set(reports[name]["imported"]) & SLOW_CLIENTS == set()
+
+
+def test_the_slow_clients_would_be_found(reports: dict[str, dict[str, Any]]) -> None:
+    assert set(reports["kpi_rollup"]["imported"]) >= {"pynamodb"}
 
 
 @pytest.mark.parametrize("name", [one.name for one in FUNCTIONS])
