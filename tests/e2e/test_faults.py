@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.e2e.deployment import RUN, Deployment, wait_until
 from tests.e2e.processes import processes_of, workers_of
-from tests.e2e.sender import PatientSender, Truth, bodies_like, make_spans
+from tests.e2e.sender import PatientSender, Truth, bodies_like, bodies_of, make_spans
 
 SERVICE = f"e2e-faults-{RUN}"
 SPANS = int(os.environ.get("OPSLOOP_KILL_SPANS", "200000"))
@@ -26,6 +26,7 @@ PLAN = ("worker", "cloud", "worker", "pump", "worker", "worker", "cloud", "worke
 
 def test_kills_in_the_middle_of_traffic_leave_counts_exact(deployment: Deployment, capsys):
     hour = (datetime.now(UTC) - timedelta(hours=6)).replace(minute=0, second=0, microsecond=0)
+    before = _segments(deployment)
     start_s, one = int(hour.timestamp()), Truth()
     spans = make_spans(SERVICE, count=SPANS_PER_BODY, start_s=start_s, spread_s=3600, seed=1, truth=one)
     senders = [
@@ -54,7 +55,7 @@ def test_kills_in_the_middle_of_traffic_leave_counts_exact(deployment: Deploymen
 
     row = wait_until("all requests to be counted", settled)
     with capsys.disabled():
-        _print_table(deployment, kills, senders, sent, row)
+        _print_table(_segments(deployment) - before, kills, senders, sent, row)
     assert row["requests"] == sent
     assert row["errors"] == one.errors.total() * times_sent
     for operation, requests in one.requests.items():
@@ -62,6 +63,34 @@ def test_kills_in_the_middle_of_traffic_leave_counts_exact(deployment: Deploymen
         assert by_operation["requests"] == requests * times_sent, operation
     assert kills["cloud"] >= 2
     assert kills["worker"] >= 2
+
+
+def test_a_request_sent_again_after_its_shard_was_split_counts_once(deployment: Deployment):
+    """The emulator forgets a parent's records when it is split: it is split when all of them were read."""
+    service, hour = f"e2e-split-{RUN}", (datetime.now(UTC) - timedelta(hours=5)).replace(minute=0, second=0)
+    hour, truth = hour.replace(microsecond=0), Truth()
+    spans = make_spans(service, count=50, start_s=int(hour.timestamp()), spread_s=3600, seed=2, truth=truth)
+    (body,) = bodies_of(spans, per_body=50)
+    times = {"from": hour.isoformat(), "to": (hour + timedelta(hours=1)).isoformat()}
+
+    def counted() -> int | None:
+        deployment.invoke("telemetry_fold")
+        if not deployment.is_known(service):
+            return None
+        (row,) = deployment.kpi_rows(service, resolution="hour", **times)
+        return row["requests"]
+
+    assert deployment.post("traces", body).status == 200
+    assert wait_until("the request to be counted", counted) == 50
+    kinesis, name = deployment.client("kinesis"), deployment.stack["stream_name"]
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        first, last = (int(shard["HashKeyRange"][f"{side}HashKey"]) for side in ("Starting", "Ending"))
+        middle = str((first + last) // 2)
+        kinesis.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=middle)
+    before = _segments(deployment)["duplicates"]
+    assert deployment.post("traces", body).status == 200
+    wait_until("the repetition to be told", lambda: _segments(deployment)["duplicates"] > before)
+    assert counted() == 50
 
 
 def _kill_at_random_until_sent(deployment: Deployment, senders: list[PatientSender]) -> Counter[str]:
@@ -82,9 +111,8 @@ def _kill_at_random_until_sent(deployment: Deployment, senders: list[PatientSend
 
 
 def _print_table(
-    deployment: Deployment, kills: Counter[str], senders: list[PatientSender], sent: int, row: dict[str, Any]
+    segments: Counter[str], kills: Counter[str], senders: list[PatientSender], sent: int, row: dict[str, Any]
 ) -> None:
-    segments = _segments(deployment)
     rows = {
         **{f"kills of {kind}": kills[kind] for kind in ("worker", "pump", "cloud")},
         "requests sent, each until it was acknowledged": sum(len(sender.bodies) for sender in senders),
