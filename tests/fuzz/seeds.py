@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from opsloop.telemetry.container import unwrap
 from tests.fuzz.forms import delimited, kpl, snappy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,8 +16,9 @@ def corpus() -> list[Path]:
 
 
 def samples() -> list[bytes]:
-    """Return what real senders sent."""
-    return [path.read_bytes() for folder in SAMPLES for path in sorted(folder.iterdir()) if path.suffix != ".md"]
+    """Return what real senders sent: bodies, as they came."""
+    files = [path for folder in SAMPLES for path in sorted(folder.iterdir()) if path.suffix != ".md"]
+    return [body for path in files for body, _ in unwrap(path.read_bytes(), max_bytes=1 << 26).records]
 
 
 def seeds() -> list[bytes]:
