@@ -80,7 +80,7 @@ def pack(exemplars: Iterable[Exemplar]) -> bytes:
     if not content[1]:
         return b""
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return zlib.compress(text.encode("utf-8", "surrogatepass"), 6)
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), 1)  # random ids: higher levels gain 4 %
 
 
 def unpack(packed: bytes) -> tuple[Exemplar, ...]:
