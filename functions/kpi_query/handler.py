@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
+import opsloop.cold_start
 from opsloop.access.model import Scope
 from opsloop.adapters.access_table import AccessTable
 from opsloop.adapters.catalog_layer import load_catalog
@@ -49,6 +50,7 @@ blocks = BlockTable(settings.telemetry_table, SegmentStore(settings.segment_buck
 pages = KpiPages(settings.kpi_table)
 catalog = load_catalog()
 api = Api(Authenticator(AccessTable(settings.access_table).find), Logger(), Metrics())
+opsloop.cold_start.finish()
 
 
 @api.route("GET", "/v1/services", scope=Scope.READ, query=("limit", "cursor"))
