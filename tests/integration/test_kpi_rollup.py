@@ -33,10 +33,13 @@ def facts(handler):
     """Return ``facts()``: the details of everything told on the bus since it was last called."""
     told = []
 
-    def listen(params, **_):
-        told.extend(json.loads(entry["Detail"]) for entry in params["Entries"])
+    call = handler.bus._client.call
 
-    handler.bus._client.meta.events.register("provide-client-params.events.PutEvents", listen)
+    def listen(operation, arguments):
+        told.extend(json.loads(entry["Detail"]) for entry in arguments["Entries"])
+        return call(operation, arguments)
+
+    handler.bus._client.call = listen
 
     def read():
         found = told.copy()

@@ -4,15 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from opsloop.adapters.aws_client import EVENTBRIDGE, AwsError, JsonClient
 from opsloop.errors import DependencyUnavailableError
 from opsloop.events import Event
 
 MAX_CALL_ENTRIES = 10
-_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
 class Bus:
@@ -20,7 +16,7 @@ class Bus:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._client = boto3.client("events", config=_PATIENCE)
+        self._client = JsonClient(EVENTBRIDGE)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publish all ``events``; raise ``DependencyUnavailableError`` unless the bus accepted each."""
@@ -30,14 +26,14 @@ class Bus:
                     "EventBusName": self._name,
                     "Source": event.detail()["source"],
                     "DetailType": event.data.TYPE,
-                    "Time": event.time,
+                    "Time": event.time.timestamp(),
                     "Detail": json.dumps(event.detail(), ensure_ascii=False),
                 }
                 for event in events[first : first + MAX_CALL_ENTRIES]
             ]
             try:
-                answer = self._client.put_events(Entries=entries)
-            except (BotoCoreError, ClientError) as error:
+                answer = self._client.call("PutEvents", {"Entries": entries})
+            except AwsError as error:
                 raise DependencyUnavailableError(f"bus {self._name} does not answer") from error
             if answer["FailedEntryCount"]:
                 reasons = {entry.get("ErrorCode", "") for entry in answer["Entries"]} - {""}
