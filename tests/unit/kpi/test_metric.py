@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from opsloop.kpi.metric import MetricQuestion, metric_rows, read_metric_rows
 from opsloop.kpi.model import MetricRow, State
 from opsloop.telemetry.aggregate import EXPLICIT, Aggregate, from_points, merge
+from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.model import Block, Series
 from tests.unit.kpi.blocks import HOUR, LogRecord, block
 
@@ -164,3 +165,25 @@ def test_periods_without_the_metric_are_unknown_and_every_series_has_its_row():
     assert (unknown.state, unknown.count, unknown.start_minute) == (State.UNKNOWN, None, HOUR - 60)
     assert [row.attributes for row in known] == [{"queue": "a"}, {"queue": "b"}]
     assert known[0].sources == blocks.blocks[0].sources
+
+
+def test_a_row_names_the_greatest_exemplar_of_its_series_and_hours_and_its_hash_stays():
+    stream, other = cumulative(HOUR + 1), cumulative(HOUR + 1, "b")
+    measured = [(one, HOUR + minute, 40) for one in (stream, other) for minute in (2, 70)]
+    blocks = [points(HOUR, *measured), points(HOUR + 60, *measured)]
+    found = [(stream, HOUR, 3.0), (other, HOUR, 5.0), (stream, HOUR + 60, 4.0)]
+    named = [
+        replace(
+            made, exemplars=tuple(Exemplar(s.series, h, v, 10**18, "a" * 32, "") for s, h, v in found if h == made.hour)
+        )
+        for made in blocks
+    ]
+    rows_of_hours, day = (
+        rows(named, hours=2),
+        metric_rows(named, "sold", "day", HOUR - HOUR % 1440, HOUR + 480, now_minute=LATER),
+    )
+    assert [row.exemplar["value"] for row in (*rows_of_hours, *day)] == [5.0, 4.0, 5.0]
+    assert rows_of_hours[0].exemplar["time"] == "2001-09-09T01:46:40Z"
+    plain = rows(blocks, hours=2)
+    assert [row.exemplar for row in plain] == [None, None]
+    assert [row.hash for row in plain] == [row.hash for row in rows_of_hours]
