@@ -35,7 +35,15 @@ BRINGS: dict[str, frozenset[str]] = {
 # Functions that speak to AWS by our small client alone: boto3 and pynamodb would double their cold start.
 SLOW_CLIENTS = frozenset({"boto3", "pynamodb"})  # of botocore, powertools loads a harmless part
 WITHOUT_SLOW_CLIENTS = frozenset(
-    {"access_describe", "access_keys", "health_check", "kpi_query", "telemetry_ingest", "telemetry_receive"}
+    {
+        "access_describe",
+        "access_keys",
+        "health_check",
+        "kpi_query",
+        "telemetry_fold",
+        "telemetry_ingest",
+        "telemetry_receive",
+    }
 )
 
 # layer -> environment of the functions that have it; one BLAS thread halves numpy's import, and our arrays are small
