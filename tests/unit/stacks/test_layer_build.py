@@ -1,12 +1,17 @@
 """Layers hold what their lists say, are named by their content, and ship bytecode for the version that runs them."""
 
 import importlib.util
+import marshal
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stacks.constructs import layer_build
+from stacks.constructs.bytecode import compile_folder
 from stacks.constructs.layer_build import (
     LAYERS,
     LOCK,
@@ -128,3 +133,27 @@ def test_what_lambda_does_not_run_is_refused(python: str, architecture: str) -> 
 def test_the_table_gives_a_new_function_the_runtime_layer_alone() -> None:
     assert "slo_gate" not in NEEDS
     assert layer_names("slo_gate") == ("core", "catalog", "runtime")
+
+
+def test_bytecode_has_no_docstrings_and_keeps_the_code(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text('"""Doc."""\n\n\ndef two():\n    """Doc."""\n    return "kept"\n')
+    compile_folder(tmp_path, as_path="/opt/python")
+    code = marshal.loads(Path(importlib.util.cache_from_source(str(tmp_path / "one.py"))).read_bytes()[16:])
+    space: dict[str, Any] = {}
+    exec(code, space)  # noqa: S102 -- what was compiled above
+    assert (space["__doc__"], space["two"].__doc__, space["two"]()) == (None, None, "kept")
+    assert code.co_filename == "/opt/python/one.py"
+
+
+def test_what_is_replaced_in_numpy_leaves_it_whole() -> None:
+    numeric = str(build_layer("numeric", HERE) / "python")
+    script = f"""
+import sys
+sys.path.insert(0, {numeric!r})
+import numpy, numpy.fft, numpy.linalg, numpy.ma, numpy.polynomial, numpy.random, numpy.typing
+numpy.typing.NDArray[numpy.int64]
+print(numpy.ma.array([1]))
+"""
+    command = [sys.executable, "-I", "-S", "-B", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[1]"), done.stderr
