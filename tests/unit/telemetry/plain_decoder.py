@@ -146,6 +146,13 @@ def service(resource: Any) -> str:
     return next((attributes[name] for name in NAMES if attributes.get(name)), "unknown_service")
 
 
+def owner(resource: Any, metric: str) -> str:
+    """The service of a metric: of a resource without a name, CloudWatch's namespace."""
+    domain, _, path = metric.partition("/")
+    is_cloudwatch = domain == "amazonaws.com" and "/" in path
+    return path[: path.rindex("/")] if is_cloudwatch and service(resource) == "unknown_service" else service(resource)
+
+
 def chosen(dimensions: tuple[str, ...], own: Any, resource: Any) -> tuple[tuple[str, str], ...]:
     """The allowed attributes."""
     both = scalars(resource.attributes) | scalars(own)
@@ -219,7 +226,7 @@ def _metrics(cells: Cells, body: bytes, arrival: int, dimensions: tuple[str, ...
                         own = tuple(sorted([*own, ("opsloop.stream", stream(group.resource, point))]))
                         last = 2**63 - 1
                         at = (*at, min(point.start_time_unix_nano, last), min(point.time_unix_nano, last))
-                    one = Series(service(group.resource), metric.name, kind, "", metric.unit, own, bounds)
+                    one = Series(owner(group.resource, metric.name), metric.name, kind, "", metric.unit, own, bounds)
                     cell = cells[one, *at]
                     if is_cumulative and cell.totals:
                         there = (cell.count, cell.totals[0], cell.minima[0], cell.maxima[0])

@@ -25,6 +25,7 @@ from opsloop.dataclass import dataclass
 from opsloop.telemetry.aggregate import select
 from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Fields, Ints, signed
 from opsloop.telemetry.envelope import (
+    UNKNOWN_SERVICE,
     Decoded,
     Messages,
     Pairs,
@@ -278,7 +279,7 @@ def _series(
         kind = _LAYOUTS[_GAUGE].kind if is_level else layout.kind if e < 0 else layout.cumulative_kind
         series.append(
             Series(
-                requests.services[a],
+                _service_of(requests.services[a], name[b]),
                 name[b],
                 kind,
                 unit=unit[c],
@@ -287,6 +288,13 @@ def _series(
             )
         )
     return series, index
+
+
+def _service_of(service: str, metric: str) -> str:
+    """Return the service that a metric is of: CloudWatch's resources name none, but its metrics their namespace."""
+    if service == UNKNOWN_SERVICE and metric.startswith(PER_PERIOD):
+        return metric.removeprefix(PER_PERIOD).rpartition("/")[0] or service
+    return service
 
 
 def _replicas(requests: Requests, points: Messages, pairs: Pairs, keys: Sequence[str]) -> tuple[Ints, list[str]]:
