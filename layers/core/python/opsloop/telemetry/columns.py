@@ -11,20 +11,21 @@ does not parse is reported, with the fields before its fault, and disturbs no ot
 Format: https://protobuf.dev/programming-guides/encoding/
 """
 
-from array import array
 from collections.abc import Iterable
-from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from opsloop.telemetry.fields import I32 as I32
+from opsloop.telemetry.fields import I64 as I64
+from opsloop.telemetry.fields import LEN as LEN
+from opsloop.telemetry.fields import VARINT as VARINT
+from opsloop.telemetry.fields import Bits as Bits
+from opsloop.telemetry.fields import Fields as Fields
+from opsloop.telemetry.fields import Ints as Ints
+from opsloop.telemetry.fields import Steps
 from opsloop.telemetry.grouping import representatives
 
-Ints = NDArray[np.int64]
-Bits = NDArray[np.uint64]
-
-VARINT, I64, LEN, I32 = 0, 1, 2, 5
 MAX_FIELDS = 1 << 20
 """More fields than this in one scan, or packed numbers in one look, are a bomb: 8 MB of honest telemetry has a third
 of it, and each takes up to 64 bytes."""
@@ -53,133 +54,6 @@ def _sizes() -> Ints:
 
 
 _SIZES = _sizes()
-
-
-class Fields:
-    """Fields of many messages. ``owner``: which message. ``tag``: the number, and in three bits the wire type.
-
-    A field ends at ``end``, and its content begins two bytes after ``at`` if it is length-delimited, else one byte.
-    Fields of one owner are in their order. They are kept in the parts in which they were found: a step over messages
-    of one layout finds the same field in all of them, and whoever asks for it gets that part as it is.
-    """
-
-    def __init__(self, buffer: "Buffer", parts: list["_Part"]) -> None:
-        self.buffer = buffer
-        self._parts = parts
-
-    def __len__(self) -> int:
-        return sum(len(part.at) for part in self._parts)
-
-    @cached_property
-    def _whole(self) -> "_Part":
-        """All parts as one."""
-        parts = self._parts
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            none = np.empty(0, dtype=np.int64)
-            return _Part(none, none, none, none, None)
-        owner, at, end = (np.concatenate([part[place] for part in parts]) for place in (0, 2, 3))
-        if len({part.common for part in parts}) == 1 and parts[0].common is not None:
-            return _Part(owner, np.full(len(at), parts[0].common), at, end, parts[0].common)
-        return _Part(owner, np.concatenate([part.tag for part in parts]).astype(np.int64), at, end, None)
-
-    @property
-    def owner(self) -> Ints:
-        """The message of each."""
-        return self._whole.owner
-
-    @property
-    def at(self) -> Ints:
-        """The place before the content of each."""
-        return self._whole.at
-
-    @property
-    def end(self) -> Ints:
-        """Where each ends."""
-        return self._whole.end
-
-    @property
-    def number(self) -> Ints:
-        """The field number of each."""
-        return self._whole.tag.astype(np.int64) >> 3
-
-    @property
-    def wire(self) -> Ints:
-        """The wire type of each."""
-        return self._whole.tag.astype(np.int64) & 7
-
-    @cached_property
-    def begin(self) -> Ints:
-        """Where the content of each begins."""
-        if (common := self._whole.common) is not None:
-            return self.at + (2 if common & 7 == LEN else 1)
-        begin: Ints = self.at + ((self._whole.tag & 7) == LEN)
-        begin += 1
-        return begin
-
-    @property
-    def value(self) -> Bits:
-        """The values of varints and fixed-width fields, as raw bits; 0 for all else."""
-        if (common := self._whole.common) is not None:
-            return self._values(self.at, common & 7)
-        value = np.zeros(len(self), dtype=np.uint64)
-        for wire in (VARINT, I64, I32):
-            rows = np.flatnonzero(self.wire == wire)
-            value[rows] = self._values(self.at[rows], wire)
-        return value
-
-    def _values(self, at: Ints, wire: int) -> Bits:
-        if wire == VARINT:
-            return self.buffer.varints(at + 1)
-        if wire == LEN:
-            return np.zeros(len(at), dtype=np.uint64)
-        words = self.buffer.words(at + 1)
-        return words & np.uint64(0xFFFFFFFF) if wire == I32 else words
-
-    def of(self, number: int, wire: int) -> "Fields":
-        """Return the fields of that number and wire type; with another wire type a number means nothing."""
-        tag = number << 3 | wire
-        found = []
-        for part in self._parts:
-            if part.common is None:
-                rows = np.flatnonzero(part.tag == tag)
-                if len(rows):
-                    found.append(_Part(part.owner.take(rows), part.tag, part.at.take(rows), part.end.take(rows), tag))
-            elif part.common == tag:
-                found.append(part)
-        return Fields(self.buffer, found)
-
-    def only(self, numbers: Iterable[int]) -> "Fields":
-        """Return the fields of these numbers."""
-        is_wanted = np.logical_or.reduce([self.number == number for number in numbers])
-        whole, rows = self._whole, np.flatnonzero(is_wanted)
-        part = _Part(whole.owner[rows], whole.tag[rows], whole.at[rows], whole.end[rows], whole.common)
-        return Fields(self.buffer, [part])
-
-    def values(self, number: int, wire: int, owners: int) -> Bits:
-        """Return the raw value of one field for each of ``owners`` messages: the last one given, 0 without any."""
-        found = self.of(number, wire)
-        column = np.zeros(owners, dtype=np.uint64)
-        column[found.owner] = found.value  # on repetition the last assignment stays, as protobuf wants
-        return column
-
-    def ranges(self, number: int, owners: int) -> tuple[Ints, Ints]:
-        """Return begin and end of one length-delimited field per message: of the last one, empty without any."""
-        found = self.of(number, LEN)
-        begin, end = np.zeros(owners, dtype=np.int64), np.zeros(owners, dtype=np.int64)
-        begin[found.owner], end[found.owner] = found.begin, found.end
-        return begin, end
-
-
-class _Part(NamedTuple):
-    """Fields that were found together; ``common`` is the tag of all of them, if they have one, and ``tag`` is not."""
-
-    owner: Ints
-    tag: NDArray[np.integer]
-    at: Ints
-    end: Ints
-    common: int | None
 
 
 class Buffer:
@@ -228,7 +102,7 @@ class Buffer:
             Messages that break off, name the field number 0, hold groups, or exceed ``MAX_FIELDS`` together.
         """
         is_bad = np.zeros(len(begin), dtype=bool)
-        steps = _Steps()
+        steps = Steps()
         owner = np.flatnonzero(begin < end)
         cursor, limit = begin.take(owner), end.take(owner)
         turn, is_list = 0, False
@@ -395,7 +269,7 @@ class Buffer:
         value = np.where(is_nine, value, value | ((tenth & np.uint64(1)) << np.uint64(63)))
         return value, np.where(is_nine, 9, np.where(tenth < 2, 10, 0)).astype(np.int64)
 
-    def _walk(self, owner: int, at: int, limit: int, steps: "_Steps") -> bool:
+    def _walk(self, owner: int, at: int, limit: int, steps: "Steps") -> bool:
         """Note the fields of one message; return whether it is whole and has no more of them than are allowed."""
         data = self.data
         while at < limit and steps.seen < MAX_FIELDS:
@@ -423,7 +297,7 @@ class Buffer:
             at = end
         return at >= limit
 
-    def _run(self, owner: int, at: int, limit: int, steps: "_Steps") -> int:
+    def _run(self, owner: int, at: int, limit: int, steps: "Steps") -> int:
         """Note a run of length-delimited fields of one number below 16, as a list of items is; return where it ends.
 
         Where it ends after ``limit`` nothing was noted: the message is malformed.
@@ -451,37 +325,6 @@ class Buffer:
             is_long = self._after.take(begin) > 0x7F
             steps.add(np.full(len(begin), owner), np.full(len(begin), tag), begin + is_long, end)
         return at
-
-
-class _Steps:
-    """Fields while they are found, in parts."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-        self._parts: list[_Part] = []
-        self._rows = array("q")  # a fifth of what tuples take
-
-    def add(self, owner: Ints, tag: NDArray[np.integer], at: Ints, end: Ints) -> None:
-        if not len(owner):
-            return
-        self._flush()
-        least = int(tag.min())
-        self._parts.append(_Part(owner, tag, at, end, least if least == tag.max() else None))
-        self.seen += len(owner)
-
-    def add_one(self, owner: int, tag: int, at: int, end: int) -> None:
-        self._rows.extend((owner, tag, at, end))
-        self.seen += 1
-
-    def parts(self) -> list[_Part]:
-        self._flush()
-        return self._parts
-
-    def _flush(self) -> None:
-        if self._rows:
-            owner, tag, at, end = np.frombuffer(self._rows, dtype=np.int64).reshape(-1, 4).T.copy()
-            self._rows = array("q")
-            self._parts.append(_Part(owner, tag, at, end, None))
 
 
 _POSSIBLE = np.array([wire in (VARINT, I64, LEN, I32) for wire in range(8)])
@@ -535,9 +378,3 @@ def _read_varint(data: bytes, at: int, limit: int) -> tuple[int, int]:
             return (value, at) if value < 1 << 64 else (0, limit + 1)
         shift += 7
     return 0, limit + 1
-
-
-def _table(wanted: Iterable[int]) -> NDArray[np.bool_]:
-    table = np.zeros(65, dtype=bool)  # 64 stands for every number above
-    table[list(wanted)] = True
-    return table
