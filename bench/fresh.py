@@ -45,6 +45,10 @@ class EmptyCloud(BaseHTTPRequestHandler):
         """Store an object, or so it seems."""
         self._answer(b"")
 
+    def do_GET(self) -> None:
+        """List a bucket: it is empty."""
+        self._answer(b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+
     do_HEAD = do_PUT  # noqa: N815 -- the name that the base class looks for
 
     def _answer(self, body: bytes) -> None:

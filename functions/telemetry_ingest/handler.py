@@ -43,7 +43,7 @@ class Settings:
     quarantine_bucket: str
     fingerprint_window_s: int = 900
     log_retention_days: int = 9
-    max_inflated_bytes: int = 67_108_864
+    max_inflated_bytes: int = 16_777_216
 
 
 keep_freed_memory()

@@ -29,7 +29,9 @@ BRINGS: dict[str, frozenset[str]] = {
     "catalog": frozenset({"opsloop_catalog"}),
     "runtime": frozenset({"aws_lambda_powertools", "jmespath", "pynamodb", "typing_extensions"}),
     "numeric": frozenset({"numpy"}),
-    "codec": frozenset({"pybase64", "deflate", "backports"}),  # base64, libdeflate, zstd: all native, 1 ms to import
+    "codec": frozenset(
+        {"pybase64", "deflate", "backports", "xxhash"}
+    ),  # base64, libdeflate, zstd, XXH3: all native, 1 ms to import
 }
 
 # Functions that speak to AWS by our small client alone: boto3 and pynamodb would double their cold start.

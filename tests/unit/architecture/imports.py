@@ -18,7 +18,13 @@ SHARED = (
 )
 POWERTOOLS = "aws_lambda_powertools"
 NOT_CAPABILITIES = {"adapters", "runtime"}
-CODECS = {"pybase64", "deflate", "backports", "compression"}  # pure functions from bytes to bytes, of the codec layer
+CODECS = {
+    "pybase64",
+    "deflate",
+    "backports",
+    "compression",
+    "xxhash",
+}  # pure functions from bytes to bytes, of the codec layer
 ALGEBRA = (".model", ".aggregate", ".exemplar")
 
 

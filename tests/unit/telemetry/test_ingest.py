@@ -181,3 +181,26 @@ def test_logs_are_named_by_the_life_of_their_stream_and_numbers_sort_as_text():
     assert log_name("s", 17, "shardId-0") == "log#s#17#shardId-0"
     numbers = [5, 10**30, 10**55 + 1, 99]
     assert sorted(padded(str(number)) for number in numbers) == [padded(str(number)) for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize("body", [TRACES, METRICS, LOGS], ids=["traces", "metrics", "logs"])
+def test_a_request_read_in_pieces_counts_as_one_read_whole(body, monkeypatch):
+    whole = planned([record(1, body * 3), record(2, body)])
+    cut = []
+    real = ingest._pieces
+    monkeypatch.setattr(ingest, "PIECE_BYTES", len(body) // 2)
+    monkeypatch.setattr(ingest, "_pieces", lambda payload: cut.append(real(payload)) or cut[-1])
+    found = planned([record(1, body * 3), record(2, body)])
+    assert [len(one) > 1 for one in cut] == [True, True]
+    assert encode_body(found.cells, found.shares, found.exemplars) == encode_body(
+        whole.cells, whole.shares, whole.exemplars
+    )
+    assert replace(found, cells=whole.cells) == whole
+
+
+def test_what_is_broken_in_a_large_request_is_refused_alone(monkeypatch):
+    broken = TRACES + b"\x0a\x7f\x12"
+    whole = planned([record(1, broken)])
+    monkeypatch.setattr(ingest, "PIECE_BYTES", 1_000)
+    found = planned([record(1, broken)])
+    assert (found.items, len(found.unreadable)) == (whole.items, 1) == (20, 1)

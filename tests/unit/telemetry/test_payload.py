@@ -1,13 +1,13 @@
 """One stream record, whoever wrote it."""
 
 import gzip
-import hashlib
 import json
 import random
 import sys
 import zlib
 
 import pytest
+import xxhash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +53,7 @@ def test_a_record_of_any_form_says_its_signal_by_its_content(signal, form):
     }[form]
     payload = read_payload(data, "0b7c5a4e-random-key", max_bytes=LIMIT)
     assert (payload.signal, payload.protobuf) == (signal, plain)
-    assert payload.fingerprint == int(hashlib.sha256(plain).hexdigest()[:16], 16)
+    assert payload.fingerprint == int(xxhash.xxh3_64(plain).hexdigest(), 16)
 
 
 @pytest.mark.parametrize("bits", [31, 15, -15])
@@ -317,3 +317,20 @@ def test_a_cut_or_changed_record_loses_nothing_silently(signal, data):
 def test_the_kind_of_fault_is_told(data, kind):
     (refusal,) = read_record(data, "", max_bytes=LIMIT).refused
     assert (refusal.kind, refusal.data) == (kind, data)
+
+
+def test_json_may_be_a_quarter_of_the_limit_because_it_grows_as_objects():
+    body = b'{"resourceSpans":[]}' + b" " * 230
+    assert not read_record(body, "", max_bytes=4 * len(body)).refused
+    (refused,) = read_record(body, "", max_bytes=4 * len(body) - 4).refused
+    assert (refused.kind, refused.data) == ("too_large", body)
+
+
+def test_json_of_more_values_than_telemetry_has_is_refused_unparsed():
+    zeros = b'{"resourceSpans":[' + b"0," * 20_000 + b"0]}"
+    (refused,) = read_record(zeros, "", max_bytes=4 * len(zeros)).refused
+    assert (refused.kind, "values" in refused.reason) == ("too_large", True)
+
+
+def test_the_fingerprint_is_xxh3_as_published():
+    assert fingerprint(b"") == 0x2D06800538D394C2  # the specification's value of no bytes, without a seed

@@ -32,6 +32,7 @@ MAX_AGE_DAYS = 7
 MAX_AHEAD_MINUTES = 10
 CHUNK_RECORDS = 1024  # a chunk costs some 3 ms of steps, however small it is
 CHUNK_BYTES = 8 << 20
+PIECE_BYTES = 4 << 20  # a request above that is read in pieces: as columns it takes four times its size
 EPOCH_DAY = date(1970, 1, 1)
 _NEVER = 1 << 62
 
@@ -168,8 +169,16 @@ def _parts(
                 continue
             if log.window_s > 0:
                 taken_in[mark] = record.arrival_s
-            parts.append(_Part(number, payload))
+            parts += [_Part(number, one) for one in _pieces(payload)]
     return parts, list(taken_in), duplicates
+
+
+def _pieces(payload: Payload) -> Sequence[Payload]:
+    if len(payload.protobuf) <= PIECE_BYTES:
+        return (payload,)
+    from opsloop.telemetry.split import pieces  # rare: records are a megabyte, compressed
+
+    return [replace(payload, protobuf=one) for one in pieces(payload.protobuf, payload.signal, PIECE_BYTES)]
 
 
 def _chunks(parts: Sequence[_Part]) -> Iterator[tuple[Signal, list[_Part]]]:

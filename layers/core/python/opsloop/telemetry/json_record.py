@@ -23,6 +23,8 @@ OTLP, CLOUDWATCH_METRICS, CLOUDWATCH_LOGS, ZIPKIN = (
     "zipkin_json",
 )
 MAX_DOCUMENTS = 100_000  # of a record; a metric stream's record has hundreds
+_BYTES_PER_PART = 25  # fewer per object or array have bombs; real telemetry has 32 and more
+_FEW_PARTS = 1_000
 MAX_BROKEN = 1_000  # pieces that are refused one by one
 _SPACE = re.compile(r"[\s,\x00\x1e]*")  # between documents; 1E is the separator of JSON text sequences (RFC 7464)
 _OTLP_MEMBERS = frozenset(name for message in REQUESTS.values() for name in message.by_json_name)
@@ -36,13 +38,15 @@ class _Piece:
     text: str
 
 
-def read_json(plain: bytes) -> Reading:
+def read_json(plain: bytes, *, max_bytes: int) -> Reading:
     """Return what a JSON record holds; a faulty document or item of it is refused alone.
 
-    Raises ``InvalidInputError`` if it is no JSON at all or of no form that is known, ``TooLargeError`` if it has too
-    many parts.
+    Raises ``InvalidInputError`` if it is no JSON at all or of no form that is known, ``TooLargeError`` above
+    ``max_bytes``, or if it has more parts than that much telemetry has.
     """
-    check_parts(plain)
+    if len(plain) > max_bytes:
+        raise TooLargeError(f"JSON of {len(plain)} bytes, more than {max_bytes}: send smaller batches, or protobuf")
+    check_parts(plain, max(max_bytes // _BYTES_PER_PART, _FEW_PARTS))
     try:
         text = plain.decode("utf-8-sig")
         document = json.loads(text)

@@ -13,12 +13,12 @@ from opsloop.telemetry.inflate import GZIP, RAW_DEFLATE, ZLIB, ZSTD, inflate
 from opsloop.telemetry.otlp_json import encode, parse, varint
 from opsloop.telemetry.otlp_schema import Signal
 from opsloop.telemetry.payload import detect_signal
+from opsloop.telemetry.reading import JSON_SHARE
 from opsloop.telemetry.wire import WireError, validate
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 COMPRESSED = ("gzip", "x-gzip", "deflate", "zstd")
 ENCODINGS = ("gzip", "deflate", "zstd", "identity")
-JSON_SHARE = 4  # JSON may inflate to this part of the limit only: as Python objects it takes up to 20 times its size
 _REJECTED: dict[Signal, str] = {
     "traces": "rejectedSpans",
     "metrics": "rejectedDataPoints",

@@ -55,10 +55,12 @@ def parse(data: bytes) -> dict[str, Any]:
     return document
 
 
-def check_parts(data: bytes) -> None:
-    """Raise ``TooLargeError`` if JSON has more than ``MAX_PARTS`` objects and arrays, before it is parsed."""
-    if data.count(b"{") + data.count(b"[") > MAX_PARTS:  # those within strings too: it is about the order of size
-        raise TooLargeError(f"body has more than {MAX_PARTS} JSON objects and arrays: send smaller batches")
+def check_parts(data: bytes, most: int | None = None) -> None:
+    """Raise ``TooLargeError`` if JSON has more than ``most`` objects and arrays (usually ``MAX_PARTS``), unparsed."""
+    most = MAX_PARTS if most is None else most
+    # those within strings are counted, too: it is about the order of size
+    if data.count(b"{") + data.count(b"[") > most or data.count(b",") > 2 * most:
+        raise TooLargeError(f"more than {most} JSON objects and arrays, or {2 * most} values: send smaller batches")
 
 
 def json_fault(error: ValueError | RecursionError) -> InvalidInputError:

@@ -38,10 +38,10 @@ from opsloop.telemetry.fault import (
 )
 from opsloop.telemetry.inflate import RAW_DEFLATE, framing_of, inflate, name_of_framing
 from opsloop.telemetry.otlp_schema import SIGNALS, Signal
+from opsloop.telemetry.reading import JSON_SHARE, Transcoded
 from opsloop.telemetry.reading import Payload as Payload
 from opsloop.telemetry.reading import Reading as Reading
 from opsloop.telemetry.reading import Refusal as Refusal
-from opsloop.telemetry.reading import Transcoded
 from opsloop.telemetry.reading import fingerprint as fingerprint
 from opsloop.telemetry.reading import partition_key as partition_key
 
@@ -60,9 +60,10 @@ _REMOTE_WRITE_2 = b"\x22\x00"
 
 @dataclass(slots=True)
 class _Room:
-    """What may still be spent on one record: bytes after inflation, wrappings, and parts that are too large."""
+    """What may be spent on one record: bytes after inflation, of JSON, wrappings, and parts that are too large."""
 
     bytes_left: int
+    json_bytes: int
     wrappings_left: int = MAX_WRAPPINGS
     bombs_left: int = MAX_BOMBS
     is_inside_aggregate: bool = False
@@ -97,7 +98,7 @@ def read_record(data: bytes, hint: str, *, max_bytes: int) -> Reading:
         except InvalidInputError:
             pass  # the table says what else it may be
     try:
-        return _read(data, hint, _Room(max_bytes))
+        return _read(data, hint, _Room(max_bytes, max_bytes // JSON_SHARE))
     except PermanentError as error:
         return Reading(UNKNOWN, (), (Refusal(data, str(error), kind_of(error)),))
 
@@ -175,10 +176,10 @@ def _otlp(data: bytes, hint: str, _: _Room) -> Reading:
     return _read_otlp(data, hint)
 
 
-def _json(data: bytes, _: str, __: _Room) -> Reading:
+def _json(data: bytes, _: str, room: _Room) -> Reading:
     from opsloop.telemetry.json_record import read_json  # with the transcoder: collectors write protobuf
 
-    return read_json(data)
+    return read_json(data, max_bytes=room.json_bytes)
 
 
 def _json_after_newline(data: bytes, hint: str, room: _Room) -> Reading:

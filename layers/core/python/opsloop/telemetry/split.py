@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from opsloop.dataclass import dataclass
-from opsloop.errors import TooLargeError
+from opsloop.errors import PermanentError, TooLargeError
 from opsloop.telemetry.item import fault_of
 from opsloop.telemetry.otlp_json import varint
 from opsloop.telemetry.otlp_schema import LEN, Signal
@@ -88,11 +88,24 @@ def divide(request: bytes, signal: Signal, max_bytes: int) -> Division:
     return Division(tuple(_pack(good, max_bytes)), tuple(_pack(bad, max_bytes)), reasons)
 
 
-class _Walk:
-    """The way through one request, down to its items."""
+def pieces(request: bytes, signal: Signal, max_bytes: int) -> tuple[bytes, ...]:
+    """Return ``request`` as requests of about ``max_bytes`` that count together what it counts.
 
-    def __init__(self, data: bytes, signal: Signal, most_header: int) -> None:
+    Nothing is refused: one that is malformed, or has too many items to be cut, is returned whole.
+    """
+    try:
+        leaves = list(_Walk(request, signal, max_bytes // 2, is_checked=False).leaves(0, len(request), 0, None))
+    except PermanentError:
+        return (request,)
+    return tuple(part.protobuf for part in _pack(leaves, max_bytes))
+
+
+class _Walk:
+    """The way through one request, down to its items, of which invalid ones are found if ``is_checked``."""
+
+    def __init__(self, data: bytes, signal: Signal, most_header: int, *, is_checked: bool = True) -> None:
         self._data, self._signal, self._most_header = data, signal, most_header
+        self._is_checked = is_checked
         self._messages = 0
 
     def leaves(self, at: int, end: int, level: int, parent: Container | None) -> Iterator[Leaf]:
@@ -104,7 +117,8 @@ class _Walk:
                 continue
             self._count()
             if is_last:
-                yield Leaf(data[start:stop], parent, 1, fault_of(data, value, stop, self._signal))
+                fault = fault_of(data, value, stop, self._signal) if self._is_checked else ""
+                yield Leaf(data[start:stop], parent, 1, fault)
                 continue
             container = _open(data, number, value, stop, levels[level + 1], parent)
             inner = self.leaves(value, stop, level + 1, container)
