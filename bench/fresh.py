@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from stacks.constructs.layer_build import ROOT, RUNNING, Target, build_layer, machine_architecture
+from stacks.constructs.function_build import build_function
+from stacks.constructs.layer_build import RUNNING, Target, build_layer, machine_architecture
 from stacks.constructs.layers import LAMBDA_RUNTIME, layer_environment, layer_names
 from stacks.generate_docs import Function
 
@@ -102,7 +103,7 @@ def run_fresh(one: Function, *, cloud: str, order: dict[str, Any], profile: bool
     Return what the process found, and the interpreter's own list of import times if ``profile``.
     """
     with deployed(layer_names(one.name)) as folders:
-        path = [str(ROOT / "functions" / one.name), *map(str, folders)]
+        path = [str(build_function(one.name, HERE)), *map(str, folders)]
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-B", *(["-X", "importtime"] if profile else []), str(CHILD)],
             input=json.dumps({"path": path, **order}),

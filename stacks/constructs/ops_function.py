@@ -1,7 +1,6 @@
 """One function of ``functions/`` with what is the same for all of them."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -16,12 +15,11 @@ from constructs import Construct
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.deployment import Shared
+from stacks.constructs.function_build import build_function
 from stacks.constructs.layer_versions import Layers, architecture_of, runtime_of
 from stacks.constructs.layers import layer_environment
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
 NAMESPACE = {"POWERTOOLS_METRICS_NAMESPACE": "Opsloop"}
-CODE_IGNORED = ["**", "!handler.py"]  # a function is its handler.py alone
 
 
 class OpsFunction(Construct):
@@ -51,6 +49,7 @@ class OpsFunction(Construct):
             encryption_key=state.key,
             removal_policy=RemovalPolicy.DESTROY,
         )
+        code = build_function(name, layers.target)  # its handler.py alone, compiled
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(self.role)
         self.function = lambda_.Function(
@@ -58,7 +57,7 @@ class OpsFunction(Construct):
             "Function",
             function_name=full_name,
             description=f"opsloop {name}",
-            code=lambda_.Code.from_asset(str(FUNCTIONS / name), exclude=CODE_IGNORED),
+            code=lambda_.Code.from_asset(str(code), asset_hash=code.name),
             handler="handler.lambda_handler",
             runtime=runtime_of(layers.target),
             architecture=architecture_of(layers.target),
