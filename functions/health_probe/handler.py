@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.health_checks import HealthChecks
 from opsloop.adapters.health_table import HealthTable
-from opsloop.adapters.kpi_table import KpiTable
+from opsloop.adapters.kpi_pages import KpiPages
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.adapters.telemetry_log import TelemetryLog
@@ -45,7 +45,7 @@ dependencies = HealthChecks(
 )
 store = SegmentStore(settings.segment_bucket)
 log, blocks = TelemetryLog(settings.telemetry_table, store), BlockTable(settings.telemetry_table, store)
-kpis, health = KpiTable(settings.kpi_table), HealthTable(settings.health_table)
+kpis, health = KpiPages(settings.kpi_table), HealthTable(settings.health_table)
 logger, metrics = Logger(), Metrics()
 
 

@@ -41,6 +41,7 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "access_describe",
         "access_keys",
         "health_check",
+        "health_probe",
         "kpi_query",
         "telemetry_fold",
         "telemetry_ingest",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from opsloop.adapters.kpi_pages import KpiPages
 from opsloop.adapters.kpi_table import KpiTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
@@ -26,6 +27,11 @@ def blocks(aws):
 @pytest.fixture
 def pages(aws):
     return KpiTable(aws.names["KPI_TABLE"])
+
+
+@pytest.fixture
+def rolled_up(aws):
+    return KpiPages(aws.names["KPI_TABLE"]).last_rolled_up
 
 
 @pytest.fixture
@@ -66,7 +72,9 @@ def row(pages, start, *, resolution="hour", service="web", operation=""):
     return found[0] if found else None
 
 
-def test_the_hourly_sample_stores_the_hour_before_and_tells_it(handler, blocks, pages, facts, event, context):
+def test_the_hourly_sample_stores_the_hour_before_and_tells_it(
+    handler, blocks, pages, facts, event, context, rolled_up
+):
     save(blocks, CLOSED, [Span(CLOSED, "GET /", is_error=number == 0) for number in range(20)])
     handler.lambda_handler(event("kpi_rollup/hourly"), context)
     stored = row(pages, CLOSED)
@@ -77,7 +85,7 @@ def test_the_hourly_sample_stores_the_hour_before_and_tells_it(handler, blocks, 
     assert fact["data"]["resolution"] == "hour"
     assert "2026-11-21T07:00:00Z" in fact["data"]["starts"]
     assert fact["data"]["services"] == ["web"]
-    assert pages.last_rolled_up() == CLOSED
+    assert rolled_up() == CLOSED
 
 
 def test_the_same_schedule_again_changes_nothing_and_tells_the_same_fact(aws, handler, blocks, facts, event, context):
@@ -131,14 +139,14 @@ def test_late_data_change_their_hour_and_day_and_nothing_else(handler, blocks, p
     assert hour["correlationid"] == "5f2d3a6e-0000-4000-8000-000000000009"
 
 
-def test_late_data_do_not_pass_for_an_hourly_rollup(handler, blocks, pages, event, context):
+def test_late_data_do_not_pass_for_an_hourly_rollup(handler, blocks, pages, event, context, rolled_up):
     save(blocks, HOUR, [Span(HOUR)])
     handler.lambda_handler(event("kpi_rollup/late_data_folded"), context)
-    assert pages.last_rolled_up() is None
+    assert rolled_up() is None
 
 
 def test_a_service_that_fails_does_not_stop_the_others_and_is_tried_again(
-    aws, handler, blocks, pages, event, context, monkeypatch
+    aws, handler, blocks, pages, event, context, monkeypatch, rolled_up
 ):
     for service in ("aaa", "web", "zzz"):
         save(blocks, CLOSED, [Span(CLOSED)], service=service)
@@ -153,11 +161,11 @@ def test_a_service_that_fails_does_not_stop_the_others_and_is_tried_again(
     with pytest.raises(DependencyUnavailableError, match="1 services are left to roll up, 'aaa' first"):
         handler.lambda_handler(event("kpi_rollup/hourly"), context)
     assert row(pages, CLOSED, service="zzz").requests == 1
-    assert pages.last_rolled_up() is None
+    assert rolled_up() is None
     monkeypatch.setattr(handler.blocks, "read", read)
     handler.lambda_handler(event("kpi_rollup/hourly"), context)
     assert row(pages, CLOSED, service="aaa").requests == 1
-    assert pages.last_rolled_up() == CLOSED
+    assert rolled_up() == CLOSED
 
 
 def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next_try(handler, blocks, pages, event, context):

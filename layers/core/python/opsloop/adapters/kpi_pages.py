@@ -10,7 +10,7 @@ from typing import Any
 
 from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
 from opsloop.errors import DependencyUnavailableError
-from opsloop.kpi.model import PageKey, StoredPage, page_key, sort_key, stored_rows
+from opsloop.kpi.model import ROLLUP_MARK, PageKey, StoredPage, page_key, sort_key, stored_rows
 
 MAX_KEYS = 100  # of one BatchGetItem
 MAX_ROUNDS = 20  # each answers some keys: what is left after them means that the table is throttled
@@ -55,6 +55,13 @@ class KpiPages:
             if "LastEvaluatedKey" not in answer:
                 return found
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def last_rolled_up(self) -> int | None:
+        """Return the start of the last hour that was rolled up for every service; ``None`` before the first."""
+        pk, sk = ROLLUP_MARK
+        request = {"TableName": self._table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}
+        item = self._call("GetItem", request).get("Item")
+        return int(item["start_minute"]["N"]) if item else None
 
     def _batch(self, keys: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         left: dict[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}

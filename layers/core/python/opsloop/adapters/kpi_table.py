@@ -10,15 +10,14 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute, VersionAttribute
-from pynamodb.exceptions import GetError, PutError, PynamoDBException
+from pynamodb.exceptions import PutError, PynamoDBException
 from pynamodb.models import Model
 
 from opsloop.errors import ConflictError, DependencyUnavailableError
-from opsloop.kpi.model import KpiRow, Page, PageKey, page_key, row_from_json, row_json, sort_key
+from opsloop.kpi.model import ROLLUP_MARK, KpiRow, Page, PageKey, page_key, row_from_json, row_json, sort_key
 
 CONFLICTS_ALLOWED = 5
 CONDITION_FAILED = "ConditionalCheckFailedException"
-ROLLUP_MARK = ("#rollup", "hour")  # a service of that name could not collide: pages begin with their resolution and #
 
 
 class KpiPageRecord(Model):
@@ -99,15 +98,6 @@ class KpiTable:
         except PutError as error:
             if error.cause_response_code != CONDITION_FAILED:
                 raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
-
-    def last_rolled_up(self) -> int | None:
-        """Return the start of the last hour that was rolled up for every service; ``None`` before the first."""
-        try:
-            return int(RollupMarkRecord.get(*ROLLUP_MARK).start_minute)
-        except RollupMarkRecord.DoesNotExist:
-            return None
-        except GetError as error:
-            raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
 
     def _put(self, page: Page, rows: Sequence[KpiRow], retention_days: int) -> bool:
         for _ in range(CONFLICTS_ALLOWED):

@@ -17,6 +17,9 @@ from opsloop.dataclass import dataclass
 from opsloop.kpi.period import Period
 from opsloop.telemetry.model import Source
 
+ROLLUP_MARK = ("#rollup", "hour")
+"""Where the KPI table notes the last hour rolled up: no page of a service, whose keys begin with a resolution."""
+
 WHOLE_SERVICE = ""
 """The ``operation`` of a row about all operations of a service together."""
 
