@@ -87,7 +87,7 @@ def guarded(seconds: int = HANG_S) -> Iterator[None]:
 def _read(data: bytes):  # type: ignore[no-untyped-def]
     try:
         return read_record(data, "", max_bytes=MAX_BYTES)
-    except Exception as error:
+    except Exception as error:  # the boundary that is tested: none may pass it
         raise Finding(f"read_record {_place(error)}", repr(error)) from error
 
 
@@ -96,7 +96,7 @@ def planned(data: bytes) -> Segment:
     record = StreamRecord(f"{1:064}", "", data, ARRIVAL_S)
     try:
         segment = plan([record], ShardLog("log", 900), CATALOG, max_bytes=MAX_BYTES)
-    except Exception as error:
+    except Exception as error:  # the boundary that is tested: none may pass it
         raise Finding(f"plan {_place(error)}", repr(error)) from error
     if segment is None:
         raise Finding("plan", "a fresh record gave no segment")

@@ -14,7 +14,7 @@ from tests.fuzz import target
 from tests.fuzz.forms import delimited, kpl, snappy
 from tests.fuzz.loop import Findings, run
 from tests.fuzz.mutate import CHANGES
-from tests.fuzz.nasty import nasty
+from tests.fuzz.nasty import NASTY
 from tests.fuzz.seeds import ROOT, corpus, seeds
 from tests.fuzz.target import Finding, check, guarded
 from tests.unit.telemetry.otlp_messages import messages
@@ -68,7 +68,7 @@ def test_a_record_that_needs_more_memory_would_be_found():
 def test_the_corpus_is_small_and_has_every_hand_made_record():
     files = {path.name: path for path in corpus()}
     assert sum(path.stat().st_size for path in files.values()) < MAX_CORPUS_BYTES
-    assert {f"{name}.bin" for name in nasty()} <= files.keys()
+    assert {f"{name}.bin" for name in NASTY} <= files.keys()
 
 
 def test_each_change_changes_something():

@@ -79,7 +79,7 @@ class Connection:
                 raise
             answer_headers = _headers(file)
             answer = Answer(status, answer_headers, _body(file, method, status, answer_headers))
-        except BaseException:
+        except BaseException:  # whatever it is goes on: a connection in the middle of an answer is of no more use
             self.close()
             raise
         self._answered += 1
@@ -109,7 +109,7 @@ class Connection:
                     sock = tls_context().wrap_socket(sock, server_hostname=self._endpoint.host)
                 sock.settimeout(self._read_timeout_s)
                 self._file = sock.makefile("rb")
-            except BaseException:
+            except BaseException:  # whatever it is goes on: only nobody else would close this
                 sock.close()
                 raise
             self._socket = sock

@@ -63,6 +63,7 @@ class _Attributes:
         self._order: Ints | None = None
 
     def of(self, row: int) -> list[bytes]:
+        """Return the attributes of one point, as they were sent."""
         if self._order is None:
             self._order = np.argsort(self._fields.owner, kind="stable")
             self._owner = self._fields.owner[self._order]
@@ -72,6 +73,7 @@ class _Attributes:
         return [self._data[begin:end] for begin, end in ranges]
 
     def joined(self, row: int) -> bytes:
+        """Return the attributes of one point in one piece, each with its length."""
         return _joined(self.of(row))
 
 

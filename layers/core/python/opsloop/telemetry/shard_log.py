@@ -130,10 +130,10 @@ def is_fork_of(position: str, child: str) -> bool:
 
 def _closure(shard: str, links: Mapping[str, Sequence[str]]) -> list[str]:
     found: dict[str, None] = {}
-    todo = list(links.get(shard, ()))
-    while todo:
-        one = todo.pop()
+    pending = list(links.get(shard, ()))
+    while pending:
+        one = pending.pop()
         if one not in found and one != shard:
             found[one] = None
-            todo += links.get(one, ())
+            pending += links.get(one, ())
     return sorted(found)
