@@ -162,3 +162,15 @@ def test_a_mutable_default_is_refused() -> None:
 def test_a_missing_argument_is_named() -> None:
     with pytest.raises(TypeError, match=r"Slotted\.__init__\(\) missing 1 required positional argument: 'a'"):
         Slotted()  # type: ignore[call-arg]
+
+
+def test_a_python_that_keeps_its_dataclasses_otherwise_makes_them_itself(monkeypatch):
+    monkeypatch.setattr(quick, "_IS_KNOWN", False)
+    monkeypatch.setattr(quick, "_made", None)  # calling it would fail
+
+    @quick.dataclass(frozen=True)
+    class Pair:
+        left: int
+        right: int = 2
+
+    assert (Pair(1), dataclasses.fields(Pair)[1].default) == (Pair(1, 2), 2)

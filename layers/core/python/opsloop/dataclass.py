@@ -26,14 +26,21 @@ else:
 _OPTIONS = {"frozen", "order", "slots"}
 _WRITTEN_BY_HAND = {"__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__lt__"}
 _UNUSUAL = ("ClassVar", "InitVar", "KW_ONLY")
-_HAS_FACTORY: Any = dataclasses._HAS_DEFAULT_FACTORY  # type: ignore[attr-defined]
-_FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]
-_PARAMS: Any = dataclasses._DataclassParams  # type: ignore[attr-defined]
+# What the standard library does not promise to keep; a Python without it makes its dataclasses itself.
+_HAS_FACTORY: Any = getattr(dataclasses, "_HAS_DEFAULT_FACTORY", None)
+_FIELD: Any = getattr(dataclasses, "_FIELD", None)
+_PARAMS: Any = getattr(dataclasses, "_DataclassParams", None)
+_IS_KNOWN = None not in (_HAS_FACTORY, _FIELD, _PARAMS)
 
 
 def _is_usual(cls: type, options: dict[str, Any]) -> bool:
     """Return whether the class is one of those that are made here: no bases, nothing special about its fields."""
-    if cls.__bases__ != (object,) or options.keys() - _OPTIONS or _WRITTEN_BY_HAND & cls.__dict__.keys():
+    if (
+        not _IS_KNOWN
+        or cls.__bases__ != (object,)
+        or options.keys() - _OPTIONS
+        or _WRITTEN_BY_HAND & cls.__dict__.keys()
+    ):
         return False
     return not any(word in str(kind) for kind in getattr(cls, "__annotations__", {}).values() for word in _UNUSUAL)
 
