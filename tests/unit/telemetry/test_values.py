@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opsloop.telemetry.aggregate import from_points
@@ -28,6 +28,8 @@ def both(points):
 
 
 @given(point(WHOLE) | point(MANY))
+@example([(0, 28_000_000, 0, False), (0, 28_000_000, -0.0, False)])
+@example([(0, 28_000_000, -0.0, False), (0, 28_000_000, 0.5, False), (0, 28_000_000, 0, False)])
 def test_cells_are_those_of_the_general_aggregation(points):
     ours, theirs = both(points)
     assert ours == theirs

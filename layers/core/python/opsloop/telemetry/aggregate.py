@@ -95,6 +95,7 @@ def from_points(
     InvalidInputError
         If a value is not finite.
     """
+    value = None if value is None else value + 0.0  # minus 0 would make the minimum depend on the order
     n = len(minute)
     weights = np.ones(n, dtype=np.int64) if weight is None else weight
     return merge_cells(

@@ -114,10 +114,10 @@ class _Points:
         return self.fields.values(number, I64, len(self))
 
     def double(self, number: int) -> NDArray[np.float64]:
-        """Return a double of each point, NaN where it is not given."""
+        """Return a double of each point, NaN where it is not given; 0 where it is minus 0, so that equals are equal."""
         found = self.fields.of(number, I64)
         column = np.full(len(self), np.nan)
-        column[found.owner] = found.value.view(np.float64)
+        column[found.owner] = found.value.view(np.float64) + 0.0
         return column
 
 
