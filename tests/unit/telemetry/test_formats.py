@@ -1,4 +1,4 @@
-"""KPL aggregates, length-delimited requests, CloudWatch, Zipkin and Jaeger records, by protobuf's own classes."""
+"""KPL aggregates, length-delimited requests and CloudWatch records, by protobuf's own classes."""
 
 import base64
 import gzip
@@ -14,25 +14,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from opsloop.telemetry.fault import CHECKSUM, INVALID_ITEM, TOO_LARGE, TRUNCATED, UNSUPPORTED_FORMAT
 from opsloop.telemetry.formats.cloudwatch_logs import severity_word
-from opsloop.telemetry.payload import fingerprint, read_record
+from opsloop.telemetry.payload import fingerprint
 from tests.unit.telemetry.foreign_messages import KPL, OLD_OTLP
 from tests.unit.telemetry.otlp_messages import REQUESTS, captured
+from tests.unit.telemetry.records import LIMIT, payload_of, read
 
-LIMIT = 1 << 24
 DATA = Path(__file__).resolve().parents[2] / "data/otlp"
 SIGNALS = ("traces", "metrics", "logs")
-
-
-def read(data, limit=LIMIT):
-    return read_record(data, "", max_bytes=limit)
-
-
-def payload_of(data):
-    """Return the one payload of a record that is read in full."""
-    reading = read(data)
-    assert reading.refused == ()
-    (payload,) = reading.payloads
-    return reading.form, payload
 
 
 def aggregate(*parts, keys=("k0", "k1")):

@@ -1,31 +1,14 @@
 """Zipkin and Jaeger spans as OpenTelemetry's rules for them say."""
 
 import json
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from opsloop.telemetry.fault import INVALID_ITEM
-from opsloop.telemetry.payload import read_record
 from tests.unit.telemetry.foreign_messages import JAEGER
-
-LIMIT = 1 << 24
-DATA = Path(__file__).resolve().parents[2] / "data/otlp"
-SIGNALS = ("traces", "metrics", "logs")
-
-
-def read(data, limit=LIMIT):
-    return read_record(data, "", max_bytes=limit)
-
-
-def payload_of(data):
-    """Return the one payload of a record that is read in full."""
-    reading = read(data)
-    assert reading.refused == ()
-    (payload,) = reading.payloads
-    return reading.form, payload
+from tests.unit.telemetry.records import payload_of, read
 
 
 class TestZipkin:
