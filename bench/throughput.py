@@ -25,7 +25,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 SPANS_PER_REQUEST = 800
 SENDERS = 2
-NS = 1_000_000_000
 GIVE_UP_S = 300.0
 
 

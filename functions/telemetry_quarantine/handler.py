@@ -42,7 +42,6 @@ from opsloop.telemetry.replay_wish import FILTERS, Wish, read_wish
 
 SOURCE = "telemetry_quarantine"
 COUNTED = (Result.REPLAYED, Result.PARTLY_REPLAYED)
-INHERITED = ("log", "sequence", "signal", "correlation-id")
 DEFAULT_RANGE, MAX_RANGE = timedelta(days=7), timedelta(days=100)
 EXAMINED_MOST = 1_000  # objects asked about in one request
 BUDGET_S = 15.0  # for replays of one request; the gateway waits 30 s

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from opsloop.clock import MINUTES_PER_HOUR, hour_start
 from opsloop.dataclass import dataclass
-from opsloop.histogram import ZERO_KEY, quantiles
+from opsloop.histogram import ZERO_KEY
 from opsloop.kpi.exemplar import exemplar_json, greatest
 from opsloop.kpi.increase import increases
 from opsloop.kpi.model import MetricRow, State, sealed
@@ -21,7 +21,7 @@ from opsloop.kpi.period import MINUTES, Period, period_at, periods
 from opsloop.kpi.replica import one_replica
 from opsloop.kpi.rollup import PROBABILITIES, merge_sources
 from opsloop.kpi.update import Blocks
-from opsloop.telemetry.aggregate import EXPLICIT, Aggregate, merge, regroup, select
+from opsloop.telemetry.aggregate import Aggregate, merge, percentiles, regroup, select
 from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.model import CUMULATIVE_KINDS, LOG_RECORDS, REPLICA, STREAM, Block, Series
 
@@ -115,26 +115,15 @@ def _row(totals: Aggregate, cell: int, period: Period) -> MetricRow:
     row = replace(row, sum=total, minimum=_number(totals.minimum[cell]), maximum=_number(totals.maximum[cell]))
     if series.kind in _SUMS:
         return row  # percentiles and means of increases say more of the sender's interval than of what it measures
-    p50, p90, p95, p99 = _percentiles(totals, cell, series)
+    p50, p90, p95, p99 = _percentiles(totals, cell)
     mean = None if total is None or not count else total / count
     return replace(row, mean=mean, p50=p50, p90=p90, p95=p95, p99=p99)
 
 
-def _percentiles(totals: Aggregate, cell: int, series: Series) -> list[float | None]:
-    """Return the values at ``PROBABILITIES``; of explicit buckets the bound that the true value does not exceed."""
+def _percentiles(totals: Aggregate, cell: int) -> list[float | None]:
     buckets = slice(totals.bucket_start[cell], totals.bucket_start[cell + 1])
     keys, counts = _whole(totals.bucket_key[buckets], totals.bucket_count[buckets])
-    if not len(keys):
-        return [None] * len(PROBABILITIES)
-    minimum, maximum = float(totals.minimum[cell]), float(totals.maximum[cell])
-    if totals.scale[cell] != EXPLICIT:
-        scale = int(totals.scale[cell])
-        values = quantiles(keys, counts, PROBABILITIES, scale=scale, minimum=minimum, maximum=maximum)
-        return [_number(value) for value in values]
-    reached = np.cumsum(counts)
-    ranks = np.ceil(np.array(PROBABILITIES) * reached[-1])
-    bounds = np.array([*series.bounds, np.nan])[keys[np.searchsorted(reached, ranks)]]
-    return [_number(value) for value in np.fmin(bounds, maximum)]
+    return percentiles(totals, cell, keys, counts, PROBABILITIES)
 
 
 def _whole(keys: NDArray[np.int32], counts: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

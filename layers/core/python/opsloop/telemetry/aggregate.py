@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.dataclass import dataclass
-from opsloop.histogram import SCALE, bucket_keys, downscale
+from opsloop.histogram import SCALE, bucket_keys, downscale, quantiles
 from opsloop.telemetry.model import CUMULATIVE_KINDS, Series
 
 EXPLICIT = 127
@@ -211,6 +211,27 @@ def regroup(aggregate: Aggregate, series: Callable[[Series], Series | None], min
             minute=kept.minute - kept.minute % minutes_per_cell,
         )
     )
+
+
+def percentiles(
+    cells: Aggregate, cell: int, keys: NDArray[np.int32], counts: NDArray[np.int64], probabilities: Sequence[float]
+) -> list[float | None]:
+    """Return the values of one cell at ``probabilities``, None where nothing is known.
+
+    ``keys`` and ``counts`` are its buckets, in order, those that hold something. Of explicit buckets it is the bound
+    that the true value does not exceed.
+    """
+    if not len(keys):
+        return [None] * len(probabilities)
+    scale, minimum, maximum = int(cells.scale[cell]), float(cells.minimum[cell]), float(cells.maximum[cell])
+    if scale != EXPLICIT:
+        values = quantiles(keys, counts, probabilities, scale=scale, minimum=minimum, maximum=maximum)
+    else:
+        reached = np.cumsum(counts)
+        ranks = np.ceil(np.array(probabilities) * reached[-1])
+        bounds = np.array([*cells.series[cells.series_index[cell]].bounds, np.nan])
+        values = np.fmin(bounds[keys[np.searchsorted(reached, ranks)]], maximum)
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def select(aggregate: Aggregate, is_wanted: NDArray[np.bool_]) -> Aggregate:

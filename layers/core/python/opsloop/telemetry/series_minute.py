@@ -7,8 +7,7 @@ import numpy as np
 
 from opsloop.clock import format_time, time_of
 from opsloop.dataclass import dataclass
-from opsloop.histogram import quantiles
-from opsloop.telemetry.aggregate import EXPLICIT, Aggregate
+from opsloop.telemetry.aggregate import Aggregate, percentiles
 from opsloop.telemetry.model import CUMULATIVE_KINDS, Series
 
 PROBABILITIES = (0.5, 0.9, 0.95, 0.99)
@@ -128,20 +127,8 @@ def _of_states(cells: Aggregate, places: list[int], last: dict[int, _State]) -> 
 
 
 def _percentiles(cells: Aggregate, cell: int) -> list[float | None]:
-    """Return the values at ``PROBABILITIES``; of explicit buckets the bound that the true value does not exceed."""
     buckets = slice(cells.bucket_start[cell], cells.bucket_start[cell + 1])
-    keys, counts = cells.bucket_key[buckets], cells.bucket_count[buckets]
-    if not len(keys):
-        return _UNKNOWN
-    minimum, maximum = float(cells.minimum[cell]), float(cells.maximum[cell])
-    if cells.scale[cell] != EXPLICIT:
-        scale = int(cells.scale[cell])
-        values = quantiles(keys, counts, PROBABILITIES, scale=scale, minimum=minimum, maximum=maximum)
-        return [_number(value) for value in values]
-    reached = np.cumsum(counts)
-    ranks = np.ceil(np.array(PROBABILITIES) * reached[-1])
-    bounds = np.array([*cells.series[cells.series_index[cell]].bounds, np.nan])
-    return [_number(value) for value in np.fmin(bounds[keys[np.searchsorted(reached, ranks)]], maximum)]
+    return percentiles(cells, cell, cells.bucket_key[buckets], cells.bucket_count[buckets], PROBABILITIES)
 
 
 def _number(value: float | None) -> float | None:
