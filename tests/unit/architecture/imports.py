@@ -15,6 +15,7 @@ SHARED = (
     "opsloop.events",
     "opsloop.catalog",
     "opsloop.dataclass",
+    "opsloop.search",
 )
 POWERTOOLS = "aws_lambda_powertools"
 NOT_CAPABILITIES = {"adapters", "runtime"}
