@@ -60,6 +60,9 @@ class StateStack(Stack):
         self.kpi = self._table("Kpi", sorted_by="sk", expires=True)
         self.access = self._table("Access", key="key_id")  # an expired key stays listed
         self.health = self._table("Health")
+        self.log = self._table("Log", sorted_by="sk", expires=True)
+        self.anomaly = self._table("Anomaly", sorted_by="sk", expires=True)
+        self.alert = self._table("Alert", sorted_by="sk", expires=True)
         self.access_logs = self._access_log_bucket()
         self.segments = self._bucket("Segments", expires_after_days=SEGMENT_DAYS)
         self.quarantine = self._bucket("Quarantine", expires_after_days=QUARANTINE_DAYS, is_versioned=True)

@@ -10,8 +10,11 @@ from tests.unit.stacks.reading import Template, every, resources
 # A change here means that CloudFormation replaces the resource, and its data is gone or orphaned.
 FROZEN = {
     "Access9901B1FF": "AWS::DynamoDB::Table",
+    "Alert8B5C7F27": "AWS::DynamoDB::Table",
+    "Anomaly40552F63": "AWS::DynamoDB::Table",
     "Health02A586CD": "AWS::DynamoDB::Table",
     "KpiAE9C2AE0": "AWS::DynamoDB::Table",
+    "Log95422804": "AWS::DynamoDB::Table",
     "Telemetry1B1C5A07": "AWS::DynamoDB::Table",
     "Stream790BDEE4": "AWS::Kinesis::Stream",
     "Segments06F6163E": "AWS::S3::Bucket",

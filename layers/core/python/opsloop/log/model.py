@@ -1,0 +1,67 @@
+"""The nouns of logs: one record as a document, and what is kept of the object that it lies in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from opsloop.dataclass import dataclass
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """One log record as it was sent. Times are ns since the epoch, ids lower-case hex or empty.
+
+    ``severity`` is the class of the number (``trace`` to ``fatal``, ``unspecified``). ``body`` is text; ``structure``
+    the body where it is a list or a map. ``doc_id`` is the object's position and the line: the same on every attempt.
+    ``template`` is the id of its pattern within the service.
+    """
+
+    doc_id: str
+    time_ns: int
+    observed_ns: int
+    service: str
+    severity: str
+    severity_number: int
+    severity_text: str
+    body: str
+    structure: Any
+    template: str
+    trace_id: str
+    span_id: str
+    event_name: str
+    attributes: Mapping[str, Any]
+    resource: Mapping[str, Any]
+    scope: str
+
+
+@dataclass(frozen=True)
+class LogObject:
+    """One object of log lines: service, day (``2026-11-21``) and hour, and its small index.
+
+    ``key`` is its name in the bucket; ``trace_bloom`` a Bloom filter of the trace ids in it; ``severities`` counts per
+    class. Times are ns since the epoch.
+    """
+
+    key: str
+    service: str
+    day: str
+    hour: int
+    records: int
+    first_ns: int
+    last_ns: int
+    severities: Mapping[str, int]
+    trace_bloom: bytes
+
+
+@dataclass(frozen=True)
+class PatternHour:
+    """How often each pattern of ``service`` occurred, per minute of the hour that starts at minute ``hour``.
+
+    ``counts`` are by pattern id: 60 numbers each. ``templates`` and ``severities`` say, per id, its text and the
+    greatest severity class seen.
+    """
+
+    service: str
+    hour: int
+    counts: Mapping[str, tuple[int, ...]]
+    templates: Mapping[str, str]
+    severities: Mapping[str, str]
