@@ -4,7 +4,7 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
+.PHONY: help setup run stop fault clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,9 @@ run: setup ## local cloud, deployment, demo, first KPIs compared with what was s
 
 stop: ## end exactly what `make run` started; the state stays
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stop; else echo "Nothing was installed."; fi
+
+fault: setup ## make payments of the demo slow and failing for a quarter of an hour (ARGS="--service orders")
+	@$(BIN)/python -m local.demo.fault $(ARGS)
 
 logs: setup ## follow the processes and the functions (Ctrl-C leaves them running)
 	@$(BIN)/python -m local.logs

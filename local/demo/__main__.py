@@ -8,10 +8,12 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from local.demo.fault import read_fault
 from local.demo.load import Load
 from local.demo.service import LOOPBACK
 from local.demo.shop import Shop
@@ -22,7 +24,7 @@ DRAIN_S = 1.0
 FLUSH_S = 3.0
 POLL_S = 0.1
 DEFAULT_SEED = 20261121
-DEFAULT_RATE = 6.0
+DEFAULT_RATE = 1.0
 
 logger = logging.getLogger("local.demo")
 
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     destination = Destination(stack["api_url"], stack["ingest_key"])
     shop = Shop(destination, truth, seed=options.seed, prefix=options.prefix)
     shop.start()
-    server = serve_truth(truth)
+    server = serve_truth(truth, shop)
     load = None if options.services_only else Load(shop.web.port, seed=options.seed, rate=options.rate)
     if load:
         load.start()
@@ -70,14 +72,35 @@ def wait(stop: threading.Event, duration_s: float | None) -> None:
         time.sleep(POLL_S)
 
 
-def serve_truth(truth: Truth) -> ThreadingHTTPServer:
-    """Serve ``GET /truth`` on a free loopback port."""
+def serve_truth(truth: Truth, shop: Shop) -> ThreadingHTTPServer:
+    """Serve ``GET /truth`` and ``POST /fault`` on a free loopback port."""
 
     class TruthHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            is_known = self.path.partition("?")[0] == "/truth"
-            body = json.dumps(truth.snapshot() if is_known else {"error": "only /truth is here"}).encode()
-            self.send_response(200 if is_known else 404)
+            if self.path.partition("?")[0] == "/truth":
+                self._answer(200, truth.snapshot())
+            else:
+                self._answer(404, {"error": "only /truth is here"})
+
+        def do_POST(self) -> None:
+            if self.path != "/fault":
+                self._answer(404, {"error": "only /fault is here"})
+                return
+            services = {service.name: service for service in shop.services}
+            try:
+                content = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))) or b"{}")
+                fault = read_fault(content, services, time.time())
+            except ValueError as error:
+                self._answer(400, {"error": str(error)})
+                return
+            services[fault.service].fault = fault
+            truth.note_fault(asdict(fault))
+            logger.info("fault in %s until %.0f", fault.service, fault.end_s)
+            self._answer(200, asdict(fault))
+
+        def _answer(self, status: int, content: Any) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -145,7 +168,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=Path(".local"), help="where stack.json is")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides the requests, latencies and failures")
-    parser.add_argument("--rate", type=float, default=DEFAULT_RATE, help="requests a second to web, mean of a day")
+    parser.add_argument("--rate", type=float, default=DEFAULT_RATE, help="requests a second to web, mean of a week")
     parser.add_argument("--duration", type=float, help="seconds; without it, until SIGTERM")
     parser.add_argument("--services-only", action="store_true", help="no visitors: you send the requests")
     parser.add_argument("--prefix", default="", help="put before each service name")

@@ -1,4 +1,4 @@
-"""Visitors of the shop: a seeded sequence of requests, at a rate that follows the time of day."""
+"""Visitors of the shop: a seeded sequence of requests, at a rate that follows the hour and the day of the week."""
 
 import queue
 import random
@@ -9,20 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from local.demo.behaviour import (
+    CHECKOUT,
+    EMPTY_CART_RATIO,
+    HOME,
+    LIST,
+    ORDER,
+    PRODUCT,
+    PRODUCTS,
+    UNKNOWN_PRODUCT_RATIO,
+    rate_factor,
+)
 from local.demo.service import NUMBER_HEADER, send
-from local.demo.shop import PRODUCTS
 
-SECONDS_PER_DAY = 86_400
 VISITORS = 12
 LONGEST_QUEUE = 1_000
 ORDER_AGE = 25  # an order is looked at when at least this many requests have passed since it was placed
-
-# A European web shop in UTC: hardly anybody at 3, a bump at noon, most at 19. Requests of an hour relative to the
-# day's mean; the 24 figures have mean 1.
-DAILY_SHAPE = (
-    0.42, 0.28, 0.20, 0.16, 0.18, 0.28, 0.48, 0.74, 0.98, 1.12, 1.18, 1.28,
-    1.38, 1.24, 1.16, 1.18, 1.28, 1.46, 1.72, 1.86, 1.78, 1.48, 1.24, 0.92,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,6 @@ class Visit:
     method: str
     path: str
     body: dict[str, Any] | None = None
-
-
-def rate_factor(second_of_day: float) -> float:
-    """Return the rate at ``second_of_day`` (UTC) relative to the day's mean, linear between the middles of hours."""
-    position = (second_of_day % SECONDS_PER_DAY) / 3600 - 0.5
-    hour = int(position // 1)
-    share = position - hour
-    return DAILY_SHAPE[hour % 24] * (1 - share) + DAILY_SHAPE[(hour + 1) % 24] * share
 
 
 def visits(seed: int) -> Iterator[Visit]:
@@ -55,25 +49,27 @@ def visits(seed: int) -> Iterator[Visit]:
 
 def _visit(number: int, draw: random.Random, placed: deque[int]) -> Visit:
     choice = draw.random()
-    if choice < 0.24:
+    if choice < HOME:
         return Visit(number, "GET", "/")
-    if choice < 0.46:
+    if choice < HOME + LIST:
         return Visit(number, "GET", "/products")
-    if choice < 0.76:
-        product = draw.randint(1, PRODUCTS) if draw.random() < 0.97 else draw.randint(PRODUCTS + 1, 2 * PRODUCTS)
+    if choice < HOME + LIST + PRODUCT:
+        is_known = draw.random() >= UNKNOWN_PRODUCT_RATIO
+        product = draw.randint(1, PRODUCTS) if is_known else draw.randint(PRODUCTS + 1, 2 * PRODUCTS)
         return Visit(number, "GET", f"/products/{product}")
-    if choice < 0.90:
-        items = [draw.randint(1, PRODUCTS) for _ in range(draw.randint(1, 4))] if draw.random() < 0.98 else []
+    if choice < HOME + LIST + PRODUCT + CHECKOUT:
+        is_empty = draw.random() < EMPTY_CART_RATIO
+        items = [] if is_empty else [draw.randint(1, PRODUCTS) for _ in range(draw.randint(1, 4))]
         placed.append(number)
         return Visit(number, "POST", "/checkout", {"items": items})
     old = [order for order in placed if number - order >= ORDER_AGE]
-    if choice < 0.99 and old:
+    if choice < HOME + LIST + PRODUCT + CHECKOUT + ORDER and old:
         return Visit(number, "GET", f"/orders/{draw.choice(old)}")
     return Visit(number, "GET", "/wp-login.php")
 
 
 class Load:
-    """Sends the visits of ``seed`` to ``port``, ``rate`` a second as the mean of a day.
+    """Sends the visits of ``seed`` to ``port``, ``rate`` a second as the mean of a week.
 
     Arrivals are a Poisson process whose rate follows ``rate_factor``; they do not wait for earlier answers. When the
     shop cannot follow, visitors beyond ``LONGEST_QUEUE`` turn away and are counted in ``turned_away``.
@@ -108,7 +104,7 @@ class Load:
     def _arrive(self) -> None:
         due = time.time()
         while not self._stopping.is_set():
-            due += self._gaps.expovariate(self._rate * rate_factor(due % SECONDS_PER_DAY))
+            due += self._gaps.expovariate(self._rate * rate_factor(due))
             if self._stopping.wait(max(0.0, due - time.time())):
                 return
             try:

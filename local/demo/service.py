@@ -15,15 +15,16 @@ from typing import Any
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from local.demo import fault
+from local.demo.behaviour import LATENCY_SIGMA, LONGEST_STEP_S, NO_PAGE
+from local.demo.fault import Fault
 from local.demo.telemetry import ServiceTelemetry
 from local.demo.truth import Truth
 
 LOOPBACK = "127.0.0.1"
 NUMBER_HEADER = "x-request-number"
 CALL_TIMEOUT_S = 5.0
-LONGEST_STEP_S = 0.5
 DURATION_BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-LATENCY_SIGMA = 0.5
 
 propagator = TraceContextTextMapPropagator()
 
@@ -87,6 +88,7 @@ class Service:
         self.telemetry = telemetry
         self._truth = truth
         self._seed = seed
+        self.fault: Fault | None = None
         self._routes: list[Route] = []
         self._server = ThreadingHTTPServer((LOOPBACK, 0), _request_handler(self))
         self._server.daemon_threads = True
@@ -175,8 +177,13 @@ class Service:
     def step(self, name: str, request: Request, *, median_ms: float) -> Iterator[Span]:
         """An internal span around work whose duration is lognormal around ``median_ms``."""
         with self.telemetry.tracer.start_as_current_span(name) as span:
-            time.sleep(latency_s(request.draw, median_ms=median_ms))
+            fault = self._fault()
+            slower = fault.latency_factor if fault else 1.0
+            time.sleep(latency_s(request.draw, median_ms=median_ms * slower))
             yield span
+
+    def _fault(self) -> Fault | None:
+        return self.fault if self.fault and self.fault.is_active(time.time()) else None
 
     def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         for route in self._routes:
@@ -189,11 +196,16 @@ class Service:
         self, route: Route | None, operation: str, parameters: dict[str, str], headers: Mapping[str, str], body: bytes
     ) -> Answer:
         if route is None:
-            return Answer(404, {"error": "no such page"})
+            return Answer(404, {"error": NO_PAGE})
         try:
             number = int(headers.get(NUMBER_HEADER, "0"))
             draw = random.Random(f"{self._seed}/{operation}/{number}")
-            return route.handler(Request(number, parameters, json.loads(body or b"{}"), draw))
+            request = Request(number, parameters, json.loads(body or b"{}"), draw)
+            fails = self._fault()
+            if fails and random.Random(f"{self._seed}/fault/{operation}/{number}").random() < fails.error_ratio:
+                with self.step("wait for connection", request, median_ms=fault.WAIT_MS):
+                    return Answer(503, {"error": fault.MESSAGE})
+            return route.handler(request)
         except Exception as error:  # noqa: BLE001 - the boundary of a request: whatever fails in a route is this request's 500
             return Answer(500, {"error": f"{type(error).__name__}: {error}"})
 

@@ -7,17 +7,37 @@ from contextlib import contextmanager
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
+from local.demo.behaviour import (
+    ASK_BANK_MS,
+    BANK_FAILED,
+    BANK_FAILURE_RATIO,
+    CART_EMPTY,
+    DECLINE_RATIO,
+    DECLINED,
+    LOAD_ORDER_MS,
+    LOAD_PAYMENT_MS,
+    LOAD_PRODUCT_MS,
+    NO_PRODUCT,
+    NOT_PAID,
+    NOT_PLACED,
+    PRICE_CART_MS,
+    PRODUCTS,
+    RENDER_HOME_MS,
+    RENDER_LIST_MS,
+    RESERVE_MS,
+    SEARCH_FAILED,
+    SEARCH_FAILURE_RATIO,
+    SEARCH_MS,
+    STOCK_FAILED,
+    STOCK_FAILURE_RATIO,
+    STORE_ORDER_MS,
+)
 from local.demo.service import Answer, Request, Service
 from local.demo.telemetry import Destination, ServiceTelemetry
 from local.demo.truth import Truth
 
-PRODUCTS = 50
 KEPT_ORDERS = 10_000
 POOL_SIZE = 8
-SEARCH_FAILURE_RATIO = 0.003
-STOCK_FAILURE_RATIO = 0.005
-BANK_FAILURE_RATIO = 0.01
-DECLINE_RATIO = 0.02
 
 
 class Shop:
@@ -74,32 +94,32 @@ class Web:
 
     def home(self, request: Request) -> Answer:
         """The front page."""
-        with self._service.step("render home", request, median_ms=3):
+        with self._service.step("render home", request, median_ms=RENDER_HOME_MS):
             return Answer(200, {"page": "home"})
 
     def products(self, request: Request) -> Answer:
         """The list of products; its search index fails now and then."""
-        with self._service.step("search products", request, median_ms=8):
+        with self._service.step("search products", request, median_ms=SEARCH_MS):
             if request.draw.random() < SEARCH_FAILURE_RATIO:
-                return Answer(500, {"error": "search index unavailable"})
-        with self._service.step("render products", request, median_ms=3):
+                return Answer(500, {"error": SEARCH_FAILED})
+        with self._service.step("render products", request, median_ms=RENDER_LIST_MS):
             return Answer(200, {"products": PRODUCTS})
 
     def product(self, request: Request) -> Answer:
         """One product, if there is such a one."""
-        with self._service.step("load product", request, median_ms=5):
+        with self._service.step("load product", request, median_ms=LOAD_PRODUCT_MS):
             known = request.parameters["id"].isdigit() and 1 <= int(request.parameters["id"]) <= PRODUCTS
-        return Answer(200, {"id": request.parameters["id"]}) if known else Answer(404, {"error": "no such product"})
+        return Answer(200, {"id": request.parameters["id"]}) if known else Answer(404, {"error": NO_PRODUCT})
 
     def checkout(self, request: Request) -> Answer:
         """Buy what is in the cart, by way of orders."""
         if not request.body.get("items"):
-            return Answer(422, {"error": "the cart is empty"})
-        with self._service.step("price cart", request, median_ms=4):
+            return Answer(422, {"error": CART_EMPTY})
+        with self._service.step("price cart", request, median_ms=PRICE_CART_MS):
             pass
         placed = self._service.call(self._orders, "POST", "/orders", "/orders", request, request.body)
         self._checkouts.add(1, {"outcome": "placed" if placed.status == 201 else "failed"})
-        return placed if placed.status < 500 else Answer(502, {"error": "orders could not place the order"})
+        return placed if placed.status < 500 else Answer(502, {"error": NOT_PLACED})
 
     def order(self, request: Request) -> Answer:
         """One order's state, as orders tells it."""
@@ -127,23 +147,23 @@ class Orders:
 
     def place(self, request: Request) -> Answer:
         """Reserve stock, take the money, remember the order."""
-        with self._connection(), self._service.step("reserve stock", request, median_ms=8):
+        with self._connection(), self._service.step("reserve stock", request, median_ms=RESERVE_MS):
             if request.draw.random() < STOCK_FAILURE_RATIO:
-                return Answer(500, {"error": "stock row is locked"})
+                return Answer(500, {"error": STOCK_FAILED})
         body = {"amount_cents": 999 * len(request.body["items"]), "payment": request.number}
         paid = self._service.call(self._payments, "POST", "/payments", "/payments", request, body)
         if paid.status >= 500:
-            return Answer(502, {"error": "payment could not be taken"})
+            return Answer(502, {"error": NOT_PAID})
         if paid.status >= 400:
             return paid
-        with self._connection(), self._service.step("store order", request, median_ms=6):
+        with self._connection(), self._service.step("store order", request, median_ms=STORE_ORDER_MS):
             self._remember(str(request.number), str(paid.body["id"]))
         self._placed.add(1)
         return Answer(201, {"id": str(request.number)})
 
     def show(self, request: Request) -> Answer:
         """An order and how it was paid."""
-        with self._connection(), self._service.step("load order", request, median_ms=4), self._lock:
+        with self._connection(), self._service.step("load order", request, median_ms=LOAD_ORDER_MS), self._lock:
             payment = self._orders.get(request.parameters["id"])
         if payment is None:
             return Answer(404, {"error": "no such order"})
@@ -187,18 +207,18 @@ class Payments:
 
     def pay(self, request: Request) -> Answer:
         """Ask the bank."""
-        with self._service.step("ask bank", request, median_ms=20) as span:
+        with self._service.step("ask bank", request, median_ms=ASK_BANK_MS) as span:
             chance = request.draw.random()
             if chance < BANK_FAILURE_RATIO:
                 span.add_event("bank timeout", {"bank.attempt": 1})
-                return Answer(503, {"error": "the bank did not answer"})
+                return Answer(503, {"error": BANK_FAILED})
         if chance < BANK_FAILURE_RATIO + DECLINE_RATIO:
-            return Answer(402, {"error": "the card was declined"})
+            return Answer(402, {"error": DECLINED})
         self._taken.add(1)
         self._amounts.record(request.body["amount_cents"] / 100)
         return Answer(201, {"id": str(request.body["payment"])})
 
     def status(self, request: Request) -> Answer:
         """What became of a payment."""
-        with self._service.step("load payment", request, median_ms=3):
+        with self._service.step("load payment", request, median_ms=LOAD_PAYMENT_MS):
             return Answer(200, {"id": request.parameters["id"], "state": "settled"})

@@ -49,6 +49,7 @@ class Truth:
         self._requests: dict[int, dict[tuple[str, str], Tally]] = {}
         self._logs: dict[int, dict[tuple[str, str], int]] = {}
         self._points: dict[int, dict[tuple[str, str], int]] = {}
+        self._faults: list[dict[str, Any]] = []
         self._deliveries: dict[tuple[str, str], Delivery] = {}
         self._lock = threading.Lock()
 
@@ -73,6 +74,11 @@ class Truth:
             minute = self._points.setdefault(minute_of(time_ns), {})
             minute[service, metric] = minute.get((service, metric), 0) + count
 
+    def note_fault(self, fault: dict[str, Any]) -> None:
+        """Remember a fault that was begun."""
+        with self._lock:
+            self._faults.append(fault)
+
     def delivery(self, service: str, signal: str) -> Delivery:
         """Return the counts of one signal (traces, metrics, logs) of one service, for its exporter to keep."""
         with self._lock:
@@ -90,6 +96,7 @@ class Truth:
                 },
                 "logs": {str(minute): _nest(counts) for minute, counts in sorted(self._logs.items())},
                 "metrics": {str(minute): _nest(counts) for minute, counts in sorted(self._points.items())},
+                "faults": list(self._faults),
                 "delivery": _nest({key: asdict(delivery) for key, delivery in self._deliveries.items()}),
             }
 

@@ -13,7 +13,7 @@ from local.steps.http import get_json
 PATIENCE_S = 300.0
 PATIENCE_ON_RESUME_S = 15.0  # then a comparison was seen before, and people wait for the addresses
 POLL_S = 1.0
-ENOUGH_REQUESTS = 100
+ENOUGH_REQUESTS = 60
 FIRST_DEMO = "first-demo"
 
 
