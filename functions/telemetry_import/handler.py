@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,7 +14,7 @@ from opsloop.adapters.import_bucket import ImportBucket
 from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_log import TelemetryLog
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import ConflictError, InvalidInputError
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.claim import Claim

@@ -3,7 +3,6 @@
 import math
 import time
 from collections import Counter
-from dataclasses import field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.quarantine_shelf import QuarantineShelf
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_log import TelemetryLog
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field, replace
 from opsloop.errors import (
     ConflictError,
     InvalidInputError,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,7 +15,7 @@ from opsloop.adapters.pressure_table import PressureTable
 from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.sender_table import SenderTable
 from opsloop.adapters.stream import Stream
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import (
     InvalidInputError,
     OpsloopError,

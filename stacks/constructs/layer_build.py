@@ -18,13 +18,14 @@ from pathlib import Path
 
 from stacks.constructs.bytecode import compile_folder
 from stacks.constructs.catalog_build import compile_catalog
+from stacks.constructs.numpy_trim import TrimError, trim_numpy
 from stacks.constructs.openapi_build import compile_openapi
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ROOT / "layers"
 BUILD = ROOT / ".build" / "layers"
 LOCK = ROOT / "requirements.txt"
-RECIPE = 3  # raise it when the way of building changes what is built
+RECIPE = 4  # raise it when the way of building changes what is built
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
@@ -46,25 +47,6 @@ NEVER_RUN = (
     "include",
     "bin",
 )
-# What is replaced in a layer, since it serves readers and type checkers alone: a fifth of numpy's import.
-NAMES_OF_TYPES = """from typing import Any
-
-
-class NDArray:
-    def __class_getitem__(cls, item):
-        return cls
-
-
-ArrayLike = DTypeLike = NBitBase = Any
-"""
-REPLACED = {
-    "numeric": {
-        "numpy/_core/_add_newdocs.py": "",
-        "numpy/_core/_add_newdocs_scalars.py": "",
-        "numpy/_typing/__init__.py": NAMES_OF_TYPES,
-        "numpy/typing/__init__.py": "from numpy._typing import ArrayLike, DTypeLike, NBitBase, NDArray\n",
-    }
-}
 
 
 class LayerBuildError(Exception):
@@ -196,10 +178,11 @@ def _install(name: str, target: Target, python: Path) -> None:
         for path in list(python.rglob(pattern)):
             if ".dist-info" not in path.as_posix():
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for place, text in REPLACED.get(name, {}).items():
-        if not (python / place).is_file():
-            raise LayerBuildError(f"layer {name}: there is no {place} any more; look again at what REPLACED is for")
-        (python / place).write_text(text, encoding="utf-8")
+    if name == "numeric":
+        try:
+            trim_numpy(python)
+        except TrimError as error:
+            raise LayerBuildError(f"layer {name}: {error}") from error
     for package in OF_THE_RUNTIME:
         if (python / package).exists():
             raise LayerBuildError(f"layer {name}: {package} comes with the Lambda runtime; take it off the list")

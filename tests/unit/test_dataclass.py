@@ -3,7 +3,10 @@
 import copy
 import dataclasses
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -164,13 +167,109 @@ def test_a_missing_argument_is_named() -> None:
         Slotted()  # type: ignore[call-arg]
 
 
-def test_a_python_that_keeps_its_dataclasses_otherwise_makes_them_itself(monkeypatch):
-    monkeypatch.setattr(quick, "_IS_KNOWN", False)
-    monkeypatch.setattr(quick, "_made", None)  # calling it would fail
+def with_our_field(decorate: Callable[[type], type]) -> Any:
+    @decorate
+    class Part:
+        LIMIT: ClassVar[int] = 3
+        name: str
+        tags: list[str] = quick.field(default_factory=list)
+        secret: str = quick.field(default="s", repr=False)
+        weight: int = quick.field(default=1, compare=False)  # an option that only the standard library knows
 
+    return Part
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_our_field_and_replace_are_the_standard_ones(options: dict[str, bool]) -> None:
+    part = with_our_field(lambda cls: quick.dataclass(cls, **options))
+    ours = part("a", ["t"])
+    assert repr(ours).endswith("Part(name='a', tags=['t'], weight=1)")
+    assert [one.name for one in dataclasses.fields(part)] == ["name", "tags", "secret", "weight"]
+    assert part("a", weight=2) == part("a", weight=3)
+    assert quick.replace(ours, name="b") == dataclasses.replace(ours, name="b") == part("b", ["t"])
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_replace_takes_the_classes_of_both_and_names_what_is_wrong(options: dict[str, bool]) -> None:
+    for cls in both(point, options):
+        one = cls(1, "a", ["t"])
+        changed = quick.replace(one, x=2)
+        assert (changed, changed.tags is one.tags) == (cls(2, "a", ["t"]), True)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'y'"):
+            quick.replace(one, y=2)
+
+
+def test_what_the_class_keeps_for_itself_is_no_field() -> None:
+    @quick.dataclass(frozen=True)
+    class Event:
+        TYPE: ClassVar[str] = "event"
+        KIND: "ClassVar[str]" = "told"
+        a: int
+
+    assert isinstance(vars(Event)["__dataclass_fields__"], quick._Described)  # it was made here
+    assert ([one.name for one in dataclasses.fields(Event)], Event(1).TYPE, Event(1).KIND) == (["a"], "event", "told")
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_standard_class_and_a_plain_one_may_be_derived(options: dict[str, bool]) -> None:
+    for cls in both(point, options):
+        derived = dataclasses.dataclass(**options)(type("Derived", (cls,), {"__annotations__": {"y": int}, "y": 5}))
+
+        class Plain(cls):  # type: ignore[misc]
+            def shown(self) -> str:
+                return f"{self.x} {self.name}"
+
+        assert [one.name for one in dataclasses.fields(derived)] == ["x", "name", "tags", "y"]
+        assert (derived(1).y, derived(1) == derived(1), derived(1) == cls(1)) == (5, True, False)
+        assert (Plain(1).shown(), Plain(1) == Plain(1), quick.replace(Plain(1), x=2).shown()) == (
+            "1 origin",
+            True,
+            "2 origin",
+        )
+
+
+@pytest.mark.parametrize("first", ["__init__", "__eq__", "__hash__"])
+def test_each_method_is_written_when_it_is_first_called_and_stays(first: str) -> None:
     @quick.dataclass(frozen=True)
     class Pair:
-        left: int
-        right: int = 2
+        a: int
+        b: str = "x"
 
-    assert (Pair(1), dataclasses.fields(Pair)[1].default) == (Pair(1, 2), 2)
+    one = object.__new__(Pair)
+    object.__setattr__(one, "a", 1)
+    object.__setattr__(one, "b", "x")
+    before = vars(Pair)[first]
+    called: Any = {"__init__": lambda: Pair(1), "__eq__": lambda: one == one, "__hash__": lambda: hash(one)}[first]
+    expected = {"__init__": one, "__eq__": True, "__hash__": hash((1, "x"))}[first]
+    assert (called(), called()) == (expected, expected)
+    assert vars(Pair)[first] is not before
+    assert vars(Pair)[first].__qualname__.endswith(f"Pair.{first}")
+    assert before(one, *{"__init__": (1,), "__eq__": (one,), "__hash__": ()}[first]) in {None, True, hash((1, "x"))}
+
+
+def test_which_fields_are_optional_is_told_of_both() -> None:
+    for cls in both(point, {}):
+        assert quick.optional_fields(cls) == {"x": False, "name": True, "tags": False}
+
+
+USE = """
+import sys
+from opsloop.dataclass import dataclass, field, optional_fields, replace
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    tags: list = field(default_factory=list)
+
+assert replace(Part("a"), name="b") == Part("b") and list(optional_fields(Part)) == ["name", "tags"] and repr(Part("a"))
+print(sorted({"dataclasses", "inspect"} & set(sys.modules)))
+import dataclasses
+print([one.name for one in dataclasses.fields(Part)])
+"""
+
+
+def test_the_standard_module_is_loaded_when_it_is_asked() -> None:
+    package = str(Path(quick.__file__).parents[1])
+    script = f"import sys; sys.path.insert(0, {package!r})\n{USE}"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["[]", "['name', 'tags']"], done.stderr

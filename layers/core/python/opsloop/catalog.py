@@ -6,10 +6,9 @@ synthesised, so what is read here is already right: defaults are filled in, and 
 
 import json
 from collections.abc import Mapping
-from dataclasses import field, replace
 from typing import Any
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field, replace
 from opsloop.errors import InvalidInputError
 
 FORMAT = 1

@@ -1,109 +1,225 @@
-"""``dataclass`` as the standard library's, at a quarter of the import time: for what a cold start pays for.
+"""``dataclass`` as the standard library's, at a tenth of the import time: for what a cold start pays for.
 
 Python 3.11 writes and compiles the source of six methods for each class, one by one, 0.5 ms together; fifty classes
 were a third of the import of ``telemetry_ingest``. Here what runs often (``__init__``, ``__eq__``, ``__hash__``) is
-written and compiled at one go, and the other methods are shared functions.
-What is made are real dataclasses: ``fields``, ``replace``, ``asdict`` and type checkers know them. Options and classes
-that this does not know are handed to the standard library.
+written and compiled at one go when one of them is first called, and the other methods are shared functions.
+What is made are real dataclasses: ``fields``, ``asdict`` and type checkers know them. ``dataclasses`` itself, which
+brings ``inspect`` and a tokenizer, 7 ms, is asked when somebody asks a class for its fields; so take ``field`` and
+``replace`` from here, too. Options and classes that this does not know are handed to the standard library.
 """
 
-import dataclasses
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
+    from dataclasses import replace as replace
 else:
 
     def dataclass(cls=None, /, **options):
         """Return ``cls`` with the methods of a dataclass; used as ``@dataclass`` or ``@dataclass(frozen=True)``."""
 
         def wrap(cls):
-            return _made(cls, **options) if _is_usual(cls, options) else dataclasses.dataclass(cls, **options)
+            return _made(cls, options) if _is_usual(cls, options) else _handed_on(cls, options)
 
         return wrap if cls is None else wrap(cls)
 
+    def field(**options):
+        """Return what stands for a field's default, as ``dataclasses.field``."""
+        return _Field(options)
+
+    def replace(one, /, **changes):
+        """Return ``one`` anew with other values of some fields; raise ``TypeError`` for names that it has not."""
+        described = type(one).__dict__.get("__dataclass_fields__")
+        if not isinstance(described, _Described):
+            import dataclasses
+
+            return dataclasses.replace(one, **changes)
+        return type(one)(**{name: getattr(one, name) for name in described.names} | changes)
+
 
 _OPTIONS = {"frozen", "order", "slots"}
+_FIELD_OPTIONS = {"default", "default_factory", "repr"}
 _WRITTEN_BY_HAND = {"__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__lt__"}
-_UNUSUAL = ("ClassVar", "InitVar", "KW_ONLY")
-# What the standard library does not promise to keep; a Python without it makes its dataclasses itself.
-_HAS_FACTORY: Any = getattr(dataclasses, "_HAS_DEFAULT_FACTORY", None)
-_FIELD: Any = getattr(dataclasses, "_FIELD", None)
-_PARAMS: Any = getattr(dataclasses, "_DataclassParams", None)
-_IS_KNOWN = None not in (_HAS_FACTORY, _FIELD, _PARAMS)
+_OF_THE_CLASS = ("ClassVar", "typing.ClassVar")
+_UNUSUAL = ("InitVar", "KW_ONLY")
+_NONE = object()
+
+
+class _Field:
+    """A field's options, as they were given to ``field``."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+
+    @property
+    def default(self) -> Any:
+        return self.options.get("default", _NONE)
+
+
+class _Described:
+    """The standard library's description of a class, made when it is first asked for: ``__dataclass_fields__``..."""
+
+    def __init__(self, name: str, kinds: dict[str, Any], made: dict[str, _Field], options: dict[str, bool]) -> None:
+        self.name, self.kinds, self.made, self.options = name, kinds, made, options
+        self.names = tuple(kinds)
+        self.written: dict[str, Callable[..., Any]] = {}
+        self.standard: Any = None
+
+    def __get__(self, _one: object, _cls: type) -> Any:
+        return self.asked().__dataclass_fields__
+
+    def asked(self) -> Any:
+        """Return a class with the same fields that the standard library made."""
+        if self.standard is None:
+            import dataclasses
+
+            space = {name: dataclasses.field(**one.options) for name, one in self.made.items()}
+            kind = type(self.name, (), {"__annotations__": self.kinds, **space})
+            self.standard = dataclasses.dataclass(**self.options)(kind)
+        return self.standard
+
+
+class _Parameters:
+    """``__dataclass_params__``: the options, as tools read them."""
+
+    def __init__(self, described: _Described) -> None:
+        self.described = described
+
+    def __get__(self, _one: object, _cls: type) -> Any:
+        return self.described.asked().__dataclass_params__
+
+
+class _Factory:
+    """The default of a parameter whose value a factory makes."""
+
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_FACTORY = _Factory()
+
+
+def optional_fields(kind: type) -> dict[str, bool]:
+    """Return the names of a dataclass's fields in order, each with whether it has a default value."""
+    described = kind.__dict__.get("__dataclass_fields__")
+    if isinstance(described, _Described):
+        return {name: described.made[name].default is not _NONE for name in described.names}
+    import dataclasses
+
+    return {one.name: one.default is not dataclasses.MISSING for one in dataclasses.fields(kind)}
 
 
 def _is_usual(cls: type, options: dict[str, Any]) -> bool:
     """Return whether the class is one of those that are made here: no bases, nothing special about its fields."""
-    if (
-        not _IS_KNOWN
-        or cls.__bases__ != (object,)
-        or options.keys() - _OPTIONS
-        or _WRITTEN_BY_HAND & cls.__dict__.keys()
-    ):
+    if cls.__bases__ != (object,) or options.keys() - _OPTIONS or _WRITTEN_BY_HAND & cls.__dict__.keys():
         return False
-    return not any(word in str(kind) for kind in getattr(cls, "__annotations__", {}).values() for word in _UNUSUAL)
+    standard = getattr(sys.modules.get("dataclasses"), "Field", ())
+    for name, kind in _fields_of(cls).items():
+        default = cls.__dict__.get(name)
+        if isinstance(default, _Field) and default.options.keys() - _FIELD_OPTIONS:
+            return False
+        if isinstance(default, standard) or any(word in str(kind) for word in _UNUSUAL):
+            return False
+    return True
 
 
-def _made(cls: Any, *, frozen: bool = False, order: bool = False, slots: bool = False) -> Any:
-    made = [_field(cls, name, kind) for name, kind in getattr(cls, "__annotations__", {}).items()]
-    names = tuple(one.name for one in made)
-    cls.__dataclass_fields__ = {one.name: one for one in made}
-    cls.__dataclass_params__ = _params(frozen=frozen, order=order)
+def _fields_of(cls: type) -> dict[str, Any]:
+    """Return the annotation of each field: of all that is annotated, but what belongs to the class."""
+    kinds = getattr(cls, "__annotations__", {})
+    return {name: kind for name, kind in kinds.items() if not str(kind).startswith(_OF_THE_CLASS)}
+
+
+def _handed_on(cls: type, options: dict[str, Any]) -> type:
+    """Return the class as the standard library makes it."""
+    import dataclasses
+
+    for name, value in list(cls.__dict__.items()):
+        if isinstance(value, _Field):
+            setattr(cls, name, dataclasses.field(**value.options))
+    made: type = dataclasses.dataclass(**options)(cls)
+    return made
+
+
+def _made(cls: Any, options: dict[str, bool]) -> Any:
+    kinds = _fields_of(cls)
+    made = {name: _field(cls, name) for name in kinds}
+    names, frozen = tuple(kinds), options.get("frozen", False)
+    described = _Described(cls.__name__, kinds, made, options)
+    cls.__dataclass_fields__, cls.__dataclass_params__ = described, _Parameters(described)
     setattr(cls, "__match_args__", names)  # noqa: B010 -- a type checker holds it for a constant of Any
     cls.__hash__ = None
-    for name, method in _written(cls, made, frozen=frozen).items():
-        method.__qualname__, method.__module__ = f"{cls.__qualname__}.{name}", cls.__module__
-        setattr(cls, name, method)
-    cls.__repr__ = _repr
-    if order:
+    for method in ("__init__", "__eq__", "__hash__") if frozen else ("__init__", "__eq__"):
+        setattr(cls, method, _written_when_called(cls, method, described, frozen=frozen))
+    cls.__repr__ = _representation([name for name, one in made.items() if one.options.get("repr", True)])
+    if options.get("order"):
         for operator in ("__lt__", "__le__", "__gt__", "__ge__"):
             setattr(cls, operator, _comparison(names, operator))
     if frozen:
         cls.__setattr__, cls.__delattr__ = _refuse_to_assign, _refuse_to_delete
-    return _with_slots(cls, names, frozen=frozen) if slots else cls
+    return _with_slots(cls, names, frozen=frozen) if options.get("slots") else cls
 
 
-def _field(cls: Any, name: str, kind: Any) -> Any:
-    default = cls.__dict__.get(name, dataclasses.MISSING)
-    one: Any = default if isinstance(default, dataclasses.Field) else dataclasses.field(default=default)
-    one.name, one.type, one._field_type, one.kw_only = name, kind, _FIELD, False
-    if one.default is not dataclasses.MISSING:
+def _field(cls: Any, name: str) -> _Field:
+    default = cls.__dict__.get(name, _NONE)
+    if isinstance(default, _Field):
+        one = default
+        delattr(cls, name)
+    else:
+        one = _Field({} if default is _NONE else {"default": default})
+    if one.default is not _NONE:
         if type(one.default).__hash__ is None:
             raise ValueError(
                 f"mutable default {type(one.default)} for field {name} is not allowed: use default_factory"
             )
         setattr(cls, name, one.default)
-    elif isinstance(default, dataclasses.Field):
-        delattr(cls, name)
     return one
 
 
-def _written(cls: Any, made: list[Any], *, frozen: bool) -> dict[str, Any]:
+def _written_when_called(cls: Any, method: str, described: _Described, *, frozen: bool) -> Callable[..., Any]:
+    """Return what has the method written when it is called, puts it in its own place, and calls it."""
+
+    def first(self: Any, /, *given: Any, **named: Any) -> Any:
+        home = next(kind for kind in type(self).__mro__ if vars(kind).get("__dataclass_fields__") is described)
+        if not described.written:
+            described.written = _written(cls, described.made, frozen=frozen)
+        written = described.written[method]
+        setattr(home, method, written)
+        return written(self, *given, **named)
+
+    return first
+
+
+def _written(cls: Any, made: dict[str, _Field], *, frozen: bool) -> dict[str, Any]:
     """Return ``__init__``, ``__eq__`` and, of a frozen class, ``__hash__``, made from source."""
-    space: dict[str, Any] = {"_set": object.__setattr__, "_HAS_FACTORY": _HAS_FACTORY}
+    space: dict[str, Any] = {"_set": object.__setattr__, "_FACTORY": _FACTORY}
     parameters, lines = ["self"], []
-    for one in made:
-        value = one.name
-        if one.default is not dataclasses.MISSING:
-            space[f"_default_{one.name}"] = one.default
-            parameters.append(f"{one.name}=_default_{one.name}")
-        elif one.default_factory is not dataclasses.MISSING:
-            space[f"_factory_{one.name}"] = one.default_factory
-            parameters.append(f"{one.name}=_HAS_FACTORY")
-            value = f"_factory_{one.name}() if {one.name} is _HAS_FACTORY else {one.name}"
+    for name, one in made.items():
+        value = name
+        if one.default is not _NONE:
+            space[f"_default_{name}"] = one.default
+            parameters.append(f"{name}=_default_{name}")
+        elif "default_factory" in one.options:
+            space[f"_factory_{name}"] = one.options["default_factory"]
+            parameters.append(f"{name}=_FACTORY")
+            value = f"_factory_{name}() if {name} is _FACTORY else {name}"
         else:
-            parameters.append(one.name)
-        lines.append(f" _set(self, {one.name!r}, {value})" if frozen else f" self.{one.name} = {value}")
+            parameters.append(name)
+        lines.append(f" _set(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")
-    ours, theirs = (f"({''.join(f'{who}.{one.name},' for one in made)})" for who in ("self", "other"))
+    ours, theirs = (f"({''.join(f'{who}.{name},' for name in made)})" for who in ("self", "other"))
     source = [f"def __init__({', '.join(parameters)}):", *(lines or [" pass"]), "def __eq__(self, other):"]
     source.append(f" return {ours} == {theirs} if other.__class__ is self.__class__ else NotImplemented")
     if frozen:
         source.append(f"def __hash__(self): return hash({ours})")
     exec("\n".join(source), space)  # noqa: S102 -- made of the names of our own fields
-    return {name: space[name] for name in ("__init__", "__eq__", "__hash__") if name in space}
+    methods: dict[str, Any] = {name: space[name] for name in ("__init__", "__eq__", "__hash__") if name in space}
+    for name, method in methods.items():
+        method.__qualname__, method.__module__ = f"{cls.__qualname__}.{name}", cls.__module__
+    return methods
 
 
 def _comparison(names: tuple[str, ...], operator: str) -> Any:
@@ -116,17 +232,23 @@ def _comparison(names: tuple[str, ...], operator: str) -> Any:
     return compare
 
 
-def _repr(self: Any) -> str:
-    shown = ", ".join(f"{name}={getattr(self, name)!r}" for name, one in self.__dataclass_fields__.items() if one.repr)
-    return f"{type(self).__qualname__}({shown})"
+def _representation(names: list[str]) -> Any:
+    def represent(self: Any) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+    return represent
 
 
 def _refuse_to_assign(_self: Any, name: str, _value: object) -> None:
-    raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
 def _refuse_to_delete(_self: Any, name: str) -> None:
-    raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
 def _with_slots(cls: Any, names: tuple[str, ...], *, frozen: bool) -> Any:
@@ -134,21 +256,13 @@ def _with_slots(cls: Any, names: tuple[str, ...], *, frozen: bool) -> Any:
     content = {name: value for name, value in cls.__dict__.items() if name not in {*names, "__dict__", "__weakref__"}}
     content["__slots__"] = names
     if frozen:
+
+        def set_state(self: Any, state: list[Any]) -> None:
+            for name, value in zip(names, state, strict=True):
+                object.__setattr__(self, name, value)
+
         content["__getstate__"] = lambda self: [getattr(self, name) for name in names]
-        content["__setstate__"] = _set_state
+        content["__setstate__"] = set_state
     again = type(cls)(cls.__name__, cls.__bases__, content)
     again.__qualname__ = cls.__qualname__
     return again
-
-
-def _set_state(self: Any, state: list[Any]) -> None:
-    for name, value in zip(self.__dataclass_fields__, state, strict=True):
-        object.__setattr__(self, name, value)
-
-
-def _params(*, frozen: bool, order: bool) -> Any:
-    """Return what ``replace`` and tools read of the options."""
-    names = ("init", "repr", "eq", "order", "unsafe_hash", "frozen", "match_args", "kw_only", "slots", "weakref_slot")
-    chosen = {"init": True, "repr": True, "eq": True, "order": order, "frozen": frozen, "match_args": True}
-    known = getattr(_PARAMS, "__slots__", names)
-    return _PARAMS(**{name: chosen.get(name, False) for name in known})

@@ -12,12 +12,11 @@ References
        https://opentelemetry.io/docs/specs/otel/metrics/data-model/#resets-and-gaps
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.clock import NS_PER_MINUTE
+from opsloop.dataclass import replace
 from opsloop.kpi.replica import Places, counted, others_between
 from opsloop.telemetry.aggregate import Aggregate, merge
 

@@ -6,13 +6,12 @@ here (``kpi.increase``), and of replicas one counts (``kpi.replica``).
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.clock import MINUTES_PER_HOUR, hour_start
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.histogram import ZERO_KEY
 from opsloop.kpi.exemplar import exemplar_json, greatest
 from opsloop.kpi.increase import increases

@@ -7,13 +7,12 @@ import hashlib
 import json
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from opsloop.clock import format_time, minute_of, time_of
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, optional_fields, replace
 from opsloop.kpi.period import Period
 from opsloop.telemetry.model import Source
 
@@ -132,7 +131,7 @@ Row = TypeVar("Row", KpiRow, MetricRow)
 IDENTITY = ("service", "operation", "kind", "resolution", "start", "complete", "state")
 """The JSON fields that every KPI row has, whatever was asked for."""
 
-KPI_NAMES = tuple(field.name for field in fields(KpiRow) if field.name not in {*IDENTITY, "start_minute"})
+KPI_NAMES = tuple(name for name in optional_fields(KpiRow) if name not in {*IDENTITY, "start_minute"})
 """The JSON fields that may be asked for by name."""
 
 EXEMPLAR = "exemplar"

@@ -4,12 +4,10 @@ Which one needs no agreement: the one with most points of the series in that min
 replica that dies is followed by the other within a minute, whatever the order in which their points came.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.telemetry.aggregate import Aggregate
 from opsloop.telemetry.model import REPLICA, Series
 

@@ -6,13 +6,12 @@ percentiles come from merged histograms. A day costs the reading of 24 blocks; n
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.catalog import Service
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.histogram import quantiles
 from opsloop.kpi.model import KIND_OF_SPAN, WHOLE_SERVICE, KpiRow, State, sealed, unknown_row
 from opsloop.kpi.period import MINUTES, Period

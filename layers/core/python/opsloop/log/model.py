@@ -1,18 +1,22 @@
 """The nouns of logs: one record as a document, and what is kept of the object that it lies in."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from opsloop.dataclass import dataclass
+
+SEVERITIES = ("unspecified", "trace", "debug", "info", "warn", "error", "fatal")
+"""Classes of severity, the least first; OpenTelemetry's numbers 1-4 are the second, 21-24 the last."""
 
 
 @dataclass(frozen=True)
 class LogRecord:
     """One log record as it was sent. Times are ns since the epoch, ids lower-case hex or empty.
 
-    ``severity`` is the class of the number (``trace`` to ``fatal``, ``unspecified``). ``body`` is text; ``structure``
-    the body where it is a list or a map. ``doc_id`` is the object's position and the line: the same on every attempt.
-    ``template`` is the id of its pattern within the service.
+    ``time_ns`` is the time under which it counts; where that is not the time that was sent, which cannot be right,
+    ``sent_ns`` is the latter, else 0. ``severity`` is the class of the number (``trace`` to ``fatal``,
+    ``unspecified``). ``body`` is text; ``structure`` the body where it is a list or a map. ``doc_id`` is the position
+    of its batch in the log and its number there: the same on every attempt. ``template`` is the name of its pattern.
     """
 
     doc_id: str
@@ -31,6 +35,7 @@ class LogRecord:
     attributes: Mapping[str, Any]
     resource: Mapping[str, Any]
     scope: str
+    sent_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,8 @@ class LogObject:
 class PatternHour:
     """How often each pattern of ``service`` occurred, per minute of the hour that starts at minute ``hour``.
 
-    ``counts`` are by pattern id: 60 numbers each. ``templates`` and ``severities`` say, per id, its text and the
-    greatest severity class seen.
+    ``counts`` are by the pattern's name (``Miner.name``): 60 numbers each. ``templates`` and ``severities`` say, per
+    name, its text and the greatest severity class seen.
     """
 
     service: str
@@ -65,3 +70,13 @@ class PatternHour:
     counts: Mapping[str, tuple[int, ...]]
     templates: Mapping[str, str]
     severities: Mapping[str, str]
+
+
+class BodyStore(Protocol):
+    """Where bodies go that are too large for a table item."""
+
+    def put(self, body: bytes) -> str:
+        """Store ``body`` and return its key, which follows from its content."""
+
+    def get(self, key: str) -> bytes:
+        """Return the body of that key."""

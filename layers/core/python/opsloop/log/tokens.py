@@ -21,28 +21,37 @@ _ENDS = r"""\s=:,;()\[\]{}"'<>|@\#!&$%*?`^"""
 _VALUE_FORMS = re.compile(
     rf"""
       [A-Za-z][A-Za-z0-9+.\-]{{1,30}}://[^\s"'<>()\[\]{{}},;]+                       # URL
-    | (?<![\w.])/?\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}(?::\d+)?(?![\w.])       # IPv4, with its port
+    | (?<![\w.])/?\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}(?::\d+)?(?!\w|[.\-]\w)  # IPv4, with its port
     | (?<![\w:.])(?=[A-Fa-f:]{{0,12}}\d)(?:[0-9A-Fa-f]{{0,4}}:){{3,7}}[0-9A-Fa-f]{{0,4}}(?![\w:])   # IPv6, MAC
-    | (?<![^{_ENDS}])[A-Za-z]:\\[^{_ENDS}]*                                          # Windows path
-    | (?<![^{_ENDS}])[/\\][^{_ENDS}]+                                                # path
+    | (?<![\w.\-])(?:[A-Za-z0-9_\-]{{1,63}}\.){{1,8}}(?:com|net|org|edu|gov|mil|info|biz)(?::\d+)?(?![\w\-]|\.\w)
+    | (?<![\w.\-])[A-Za-z_$][\w.$]{{0,200}}@[0-9a-f]{{4,16}}(?!\w)                   # object of a Java class
+    | (?<![^{_ENDS}])[A-Za-z]:\\[^\s"'<>,;()\[\]|]*                                  # Windows path
+    | (?<![^{_ENDS}])(?:/|\\\\)[^\s"'<>,;:=()\[\]{{}}|]+                             # path
     | (?<![^{_ENDS}])[^{_ENDS}]*\d[^{_ENDS}]*                                        # any word with a digit
-    | (?<!\w)(?:true|false|True|False|TRUE|FALSE|null)(?!\w)
+    | (?<!\w)(?:true|false|True|False|TRUE|FALSE|null|NULL|None)(?!\w)
     """,
     re.VERBOSE,
 )
 # A name that ends in a small number (eth0, ssh2, L1) is a name until it is seen with another number.
-_NUMBERED_NAME = re.compile(r"[A-Za-z_]+\d{1,2}[A-Za-z_]*\Z")
+_NUMBERED_NAME = re.compile(r"[A-Za-z_]*[A-Za-z]\d{1,2}(?:[A-Za-z][A-Za-z_]*|_[A-Za-z_]+)?\Z")
+_SLASHED = re.compile(r"[^/]*\d[^/]*")
 _DATE_WORDS = re.compile(
     rf"(?:\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"
     rf"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {VALUE}(?:[: ,]{{1,2}}{VALUE}){{0,6}}"
 )
 _SIZE = re.compile(rf"{VALUE} (?:[KMGTP]i?)?B\b")
+_INNER_DOT = re.compile(rf"{VALUE}\.(?= [^A-Z])")  # a dot before a word that starts no sentence belongs to the value
 _RUN = re.compile(rf"{VALUE}(?: {VALUE})+")
 
 
 def _masked(match: re.Match[str]) -> str:
     found = match.group()
-    return found if _NUMBERED_NAME.match(found) else VALUE
+    if _NUMBERED_NAME.match(found):
+        return found
+    word = found.rstrip(".-")  # the end of a sentence, or a dash after it
+    if "/" in word and word[0] != "/" and "://" not in word and (word.count("/") == 1 or word.replace("/", "").isdigit()):
+        return _SLASHED.sub(VALUE, word) + found[len(word) :]  # PS/2, 8086/2410, 2016/9/28: not a path
+    return VALUE + found[len(word) :]
 
 
 class _Tokens(dict[str, str]):
@@ -78,7 +87,7 @@ def raw_shape(line: str) -> str:
 
 def shape(raw: str) -> str:
     """Return ``raw`` with values of several tokens (dates, sizes with their unit) made one."""
-    return _SIZE.sub(VALUE, _DATE_WORDS.sub(VALUE, raw))
+    return _INNER_DOT.sub(VALUE, _SIZE.sub(VALUE, _DATE_WORDS.sub(VALUE, raw)))
 
 
 def without_runs(shape_: str) -> str:

@@ -15,7 +15,6 @@ Powertools' resolver is not used: its import takes 100 ms of every cold start, a
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -23,7 +22,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from opsloop.access.authorize import authorize
 from opsloop.access.model import Scope
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError, NotFoundError, OpsloopError, PermanentError
 from opsloop.runtime.authentication import Authenticator, bearer
 from opsloop.runtime.request import Request, read_body, read_query, read_request

@@ -5,14 +5,13 @@ import binascii
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from opsloop.access.model import ApiKey
 from opsloop.clock import parse_time
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.errors import InvalidInputError, TooLargeError, UnsupportedMediaError
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")

@@ -4,12 +4,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from opsloop.clock import format_time
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.errors import OpsloopError, TransientError, UnauthenticatedError
 from opsloop.runtime.request import Request
 

@@ -6,9 +6,9 @@ third record.
 """
 
 import os
-from dataclasses import MISSING, fields
 from typing import TypeVar, get_type_hints
 
+from opsloop.dataclass import optional_fields
 from opsloop.errors import InvalidInputError
 
 T = TypeVar("T")
@@ -20,17 +20,17 @@ def read_settings(kind: type[T]) -> T:
     values: dict[str, object] = {}
     faults: list[str] = []
     hints = get_type_hints(kind)
-    for field in fields(kind):  # type: ignore[arg-type]
-        variable = field.name.upper()
+    for name, is_optional in optional_fields(kind).items():
+        variable = name.upper()
         text = os.environ.get(variable)
         if text is None:
-            if field.default is MISSING:
+            if not is_optional:
                 faults.append(f"{variable} is not set")
             continue
         try:
-            values[field.name] = _convert(text, hints[field.name])
+            values[name] = _convert(text, hints[name])
         except ValueError:
-            faults.append(f"{variable}={text!r} is not of type {hints[field.name].__name__}")
+            faults.append(f"{variable}={text!r} is not of type {hints[name].__name__}")
     if faults:
         raise InvalidInputError("; ".join(faults))
     return kind(**values)

@@ -6,13 +6,12 @@ float64: exact while they are whole numbers below 2**53 (104 days in nanoseconds
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.histogram import SCALE, bucket_keys, downscale, quantiles
 from opsloop.telemetry.model import CUMULATIVE_KINDS, Series
 

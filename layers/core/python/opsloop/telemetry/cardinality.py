@@ -7,11 +7,10 @@ names), and distinct ones counted. Series in the overflow are gone, so a service
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 
 import numpy as np
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.telemetry.aggregate import Aggregate
 from opsloop.telemetry.model import OVERFLOW, REPLICA, STREAM, Series
 

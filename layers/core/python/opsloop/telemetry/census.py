@@ -7,9 +7,8 @@ ingest counts, it does not count.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import field
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.telemetry.envelope import any_value_text, name_of, resource_attributes, service_name
 from opsloop.telemetry.otlp_schema import I64, LEN, MESSAGES, REQUESTS, Message
 from opsloop.telemetry.payload import Payload

@@ -5,12 +5,12 @@ two folds at once, adds to each block exactly what it does not have yet.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from opsloop.clock import MINUTES_PER_HOUR, format_time, time_of
+from opsloop.dataclass import replace
 from opsloop.telemetry.aggregate import Aggregate, empty, merge, select
 from opsloop.telemetry.exemplar import Exemplar, keep_one_each
 from opsloop.telemetry.limit import limit_series

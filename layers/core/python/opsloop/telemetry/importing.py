@@ -9,13 +9,12 @@ import json
 import re
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from opsloop.clock import parse_time
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.reading import Payload, partition_key

@@ -1,7 +1,6 @@
 """Records of one shard -> the segment that extends its log. Pure: all that is known, time included, comes in."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field, replace
 from datetime import date
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from opsloop.catalog import Catalog
 from opsloop.clock import MINUTES_PER_DAY, MINUTES_PER_HOUR, NS_PER_MINUTE
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field, replace
 from opsloop.telemetry.aggregate import Aggregate, merge, select
 from opsloop.telemetry.columns import Bits, Ints
 from opsloop.telemetry.envelope import Decoded

@@ -1,9 +1,8 @@
 """Bytes of any form that we read -> stream records, each with its origin, and what has to be set aside."""
 
 from collections.abc import Iterator
-from dataclasses import field
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.errors import PermanentError
 from opsloop.telemetry.fault import INVALID_ITEM, TOO_LARGE, UNEXPECTED, kind_of
 from opsloop.telemetry.payload import read_record

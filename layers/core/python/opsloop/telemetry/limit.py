@@ -5,10 +5,10 @@ As in OpenTelemetry's SDKs: *Metrics SDK*, "Cardinality limits", overflow attrib
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 
 import numpy as np
 
+from opsloop.dataclass import replace
 from opsloop.telemetry.aggregate import Aggregate, regroup, without_buckets
 from opsloop.telemetry.model import CUMULATIVE_KINDS, OVERFLOW, SPAN_DURATION, Series
 

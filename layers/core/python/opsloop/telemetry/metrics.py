@@ -15,13 +15,12 @@ Layout: opentelemetry-proto v1, metrics/v1/metrics.proto.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsloop.catalog import Catalog
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.telemetry.aggregate import select
 from opsloop.telemetry.columns import I64, LEN, VARINT, Bits, Fields, Ints, signed
 from opsloop.telemetry.envelope import (

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Protocol
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.claim import Claim
 

@@ -3,10 +3,9 @@
 import gzip
 from collections import Counter
 from collections.abc import Sequence, Set
-from dataclasses import field
 from typing import NamedTuple
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.telemetry.otlp_json import varint
 from opsloop.telemetry.otlp_schema import LEN, Signal
 from opsloop.telemetry.payload import fingerprint, partition_key

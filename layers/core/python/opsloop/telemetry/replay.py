@@ -5,14 +5,13 @@ against its own arrival, as they would have been then.
 """
 
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
 from opsloop.catalog import Catalog
 from opsloop.clock import time_of
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.claim import REPLAY_LOG
 from opsloop.telemetry.ingest import plan

@@ -3,9 +3,8 @@
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Mapping
-from dataclasses import field
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.errors import InvalidInputError
 from opsloop.telemetry.quarantined import group_and_name
 

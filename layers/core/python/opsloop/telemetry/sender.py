@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import TransientError
 
 MAX_USER_AGENT = 200  # characters

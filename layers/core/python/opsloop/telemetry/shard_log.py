@@ -7,9 +7,8 @@ a shard descends, and of those that descend from it, are its relatives (docs/adr
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 from opsloop.telemetry.aggregate import empty
 from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.segment import Mark, Segment

@@ -1,9 +1,9 @@
 """Files -> the series of a service as they would be if every attribute of its items were a dimension."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from opsloop.catalog import Catalog, Service
+from opsloop.dataclass import replace
 from opsloop.telemetry.aggregate import Aggregate, merge
 from opsloop.telemetry.cardinality import HourTally, tally
 from opsloop.telemetry.census import take_census

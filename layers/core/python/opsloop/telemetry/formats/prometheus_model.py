@@ -2,9 +2,8 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 
 STALE = 0x7FF0000000000002  # the one NaN that means: this series has ended (prometheus, model/value)
 NO_RECORDED_VALUE = 1  # OTLP's flag of a data point for it
