@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, field
 
 
 class State(StrEnum):
@@ -69,7 +69,7 @@ class Anomaly:
     last_minute: int
     metric: str = ""
     operation: str = ""
-    votes: Mapping[str, float] = {}
+    votes: Mapping[str, float] = field(default_factory=dict)
     contributing: tuple[Mapping[str, Any], ...] = ()
     exemplar: Mapping[str, Any] | None = None
     part: Part = Part.ALONE
