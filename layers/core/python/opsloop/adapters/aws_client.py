@@ -233,6 +233,10 @@ class ObjectClient:
         """Return the headers of the object under ``key``; raise ``AwsError`` (status 404 where there is none)."""
         return self._request("HEAD", key, {}, b"")
 
+    def delete(self, key: str) -> None:
+        """Delete the object under ``key``, if there is one; raise ``AwsError``."""
+        self._request("DELETE", key, {}, b"")
+
     def listing(self, **parameters: str) -> bytes:
         """Return the answer, in XML, of ListObjectsV2 with such parameters as ``prefix``; raise ``AwsError``."""
         return self._request("GET", "", {}, b"", {"list-type": "2", **parameters}).body

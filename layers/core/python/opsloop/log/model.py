@@ -73,10 +73,7 @@ class PatternHour:
 
 
 class BodyStore(Protocol):
-    """Where bodies go that are too large for a table item."""
-
-    def put(self, body: bytes) -> str:
-        """Store ``body`` and return its key, which follows from its content."""
+    """Where bodies lie that are too large for a table item."""
 
     def get(self, key: str) -> bytes:
         """Return the body of that key."""
