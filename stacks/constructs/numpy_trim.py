@@ -66,7 +66,6 @@ LATER_PLACE = "numpy/_later.py"
 _MODULES = "|".join(map(re.escape, PUT_OFF))
 _IMPORT = re.compile(rf"^( *)import ({_MODULES})$", re.M)
 _IMPORT_FROM = re.compile(rf"^from ({_MODULES}) import ([\w, ]+)$", re.M)
-_IN_FUNCTION = 8  # spaces: such an import is late already
 
 CHECKS = {
     "numpy/_core/overrides.py": (
@@ -104,8 +103,6 @@ def put_off(source: str) -> str:
 
 def _later_module(found: re.Match[str]) -> str:
     margin, name = found.groups()
-    if len(margin) >= _IN_FUNCTION:
-        return found[0]
     return f'{margin}from numpy._later import Module as _Module; {name} = _Module("{name}")'
 
 

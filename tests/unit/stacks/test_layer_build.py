@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from stacks.constructs.layer_build import (
     requirements_with_hashes,
 )
 from stacks.constructs.layers import BRINGS, LAMBDA_RUNTIME, NEEDS, layer_names
+from stacks.constructs.numpy_trim import PUT_OFF, TrimError, put_off, trim_numpy
 
 HERE = Target(RUNNING, machine_architecture(), is_this_machine=True)
 OTHER = next(python for python in layer_build.PYTHONS if python != RUNNING)
@@ -145,15 +147,81 @@ def test_bytecode_has_no_docstrings_and_keeps_the_code(tmp_path: Path) -> None:
     assert code.co_filename == "/opt/python/one.py"
 
 
-def test_what_is_replaced_in_numpy_leaves_it_whole() -> None:
+def in_built_numpy(script: str) -> str:
+    """Return what ``script`` prints in a fresh process with the numeric layer alone."""
     numeric = str(build_layer("numeric", HERE) / "python")
-    script = f"""
-import sys
-sys.path.insert(0, {numeric!r})
+    command = [sys.executable, "-I", "-S", "-B", "-c", f"import sys\nsys.path.insert(0, {numeric!r})\n{script}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_what_is_replaced_in_numpy_leaves_it_whole() -> None:
+    script = """
 import numpy, numpy.fft, numpy.linalg, numpy.ma, numpy.polynomial, numpy.random, numpy.typing
 numpy.typing.NDArray[numpy.int64]
 print(numpy.ma.array([1]))
 """
-    command = [sys.executable, "-I", "-S", "-B", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, "[1]"), done.stderr
+    assert in_built_numpy(script) == "[1]"
+
+
+def test_numpy_does_not_load_at_its_start_what_is_put_off() -> None:
+    loaded = in_built_numpy("import numpy; print(*sorted(sys.modules))").split()
+    assert "numpy" in loaded
+    assert set(loaded) & set(PUT_OFF) == set()
+
+
+@pytest.mark.parametrize(
+    ("use", "printed"),
+    [
+        ("np.polyfit([0.0, 1.0, 2.0], [1.0, 3.0, 5.0], 1).round(6).tolist()", "[2.0, 1.0]"),
+        ("np.roots([1, -3, 2]).round(6).tolist()", "[2.0, 1.0]"),
+        ("np.linalg.inv([[2.0, 0.0], [0.0, 4.0]]).tolist()", "[[0.5, 0.0], [0.0, 0.25]]"),
+        ("(np.asmatrix([[1, 1], [0, 1]]) ** 3).tolist()", "[[1, 3], [0, 1]]"),
+        ("np.asmatrix('1 2; 3 4').tolist()", "[[1, 2], [3, 4]]"),
+        ("pickle.loads(np.array([1, 2]).dumps()).tolist()", "[1, 2]"),
+        ("pickle.loads(pickle.dumps(np.array([1, 2]))).tolist()", "[1, 2]"),
+        ("kept(np.array([{'a': 1}], dtype=object)).tolist()", "[{'a': 1}]"),
+        ("np.dtype('2i4, (2,3)f8').itemsize", "56"),
+        (
+            "np.ctypeslib.as_array(np.array([1, 2]).ctypes.data_as(ctypes.POINTER(ctypes.c_long)), (2,)).tolist()",
+            "[1, 2]",
+        ),
+        ("np.array([1, 2, 3]).ctypes.shape_as(ctypes.c_long)[0]", "3"),
+        ("np.concatenate([np.arange(2), np.arange(2)]).tolist()", "[0, 1, 0, 1]"),
+        ("np.lib.format.header_data_from_array_1_0(np.zeros(3))['shape']", "(3,)"),
+    ],
+)
+def test_what_is_put_off_is_there_when_it_is_used(use: str, printed: str) -> None:
+    script = f"""
+import ctypes, io, pickle
+import numpy as np
+def kept(array):
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    file.seek(0)
+    return np.load(file, allow_pickle=True)
+print({use})
+"""
+    assert in_built_numpy(script) == printed
+
+
+def test_imports_are_put_off_where_they_stand_alone() -> None:
+    source = "import ast\nimport math\ntry:\n    import ctypes\nexcept ImportError:\n    ctypes = None\n"
+    source += "from numpy.linalg import inv, lstsq\n# import pickle\n"
+    given = {"numpy._later": SimpleNamespace(Module=lambda name: ("later", name), function=lambda *place: place)}
+    space: dict[str, Any] = {"__builtins__": {"__import__": lambda name, *_: given.get(name, name)}}
+    exec(put_off(source), space)  # noqa: S102 -- our own source
+    del space["__builtins__"]
+    assert {name: space[name] for name in ("ast", "math", "ctypes", "inv", "lstsq")} == {
+        "ast": ("later", "ast"),
+        "math": "math",
+        "ctypes": ("later", "ctypes"),
+        "inv": ("numpy.linalg", "inv"),
+        "lstsq": ("numpy.linalg", "lstsq"),
+    }
+
+
+def test_a_numpy_without_a_file_that_is_to_be_changed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrimError, match=r"numpy has no _add_newdocs\.py any more"):
+        trim_numpy(tmp_path)
