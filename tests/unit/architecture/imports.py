@@ -112,4 +112,12 @@ def _adapter_may(file: str, module: str) -> bool:
         return Path(file).name == "catalog_layer.py"
     if module.startswith("opsloop.adapters.aws_"):  # the client that several adapters share, as they share boto3
         return True
-    return top == "opsloop" and not module.startswith(("opsloop.adapters", "opsloop.runtime"))
+    if Path(file).name.startswith("search_"):  # one adapter in several modules; its client in those that speak to it
+        is_client = top == "opensearchpy" and Path(file).name.startswith("search_opensearch")
+        return is_client or module.startswith("opsloop.adapters.search_") or _is_shared(module)
+    return _is_shared(module)
+
+
+def _is_shared(module: str) -> bool:
+    """Return whether ``module`` is ours, and neither an adapter nor of the runtime."""
+    return module.startswith("opsloop.") and not module.startswith(("opsloop.adapters", "opsloop.runtime"))
