@@ -3,7 +3,7 @@
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,14 +32,18 @@ class StepFailedError(Exception):
 
 
 @contextmanager
-def step(title: str) -> Iterator[None]:
-    """Show ``title`` and the elapsed time while the block runs, and one line when it is done."""
+def step(title: str) -> Iterator[Callable[[str], None]]:
+    """Show ``title`` and the elapsed time while the block runs, and one line when it is done.
+
+    What is called with a text shows that text behind the title: how far it is.
+    """
     started = time.monotonic()
     done = threading.Event()
-    ticker = threading.Thread(target=_tick, args=(title, started, done), daemon=True)
+    notes = [""]
+    ticker = threading.Thread(target=_tick, args=(title, notes, started, done), daemon=True)
     ticker.start()
     try:
-        yield
+        yield lambda note: notes.__setitem__(0, f", {note}")
     except BaseException:  # the line must end whatever happened; it is raised again
         done.set()
         ticker.join()
@@ -47,18 +51,18 @@ def step(title: str) -> Iterator[None]:
         raise
     done.set()
     ticker.join()
-    console.print(f"[green]✓[/] {title} ({time.monotonic() - started:.1f} s)")
+    console.print(f"[green]✓[/] {title}{notes[0]} ({time.monotonic() - started:.1f} s)")
 
 
-def _tick(title: str, started: float, done: threading.Event) -> None:
+def _tick(title: str, notes: Sequence[str], started: float, done: threading.Event) -> None:
     """Keep the elapsed time visible: a spinner on a terminal, a line now and then elsewhere."""
     if not console.is_terminal:
         while not done.wait(PLAIN_INTERVAL_S):
-            console.print(f"  {title} ... {time.monotonic() - started:.0f} s")
+            console.print(f"  {title}{notes[0]} ... {time.monotonic() - started:.0f} s")
         return
     with console.status(title) as status:
         while not done.wait(0.2):
-            status.update(f"{title} ({time.monotonic() - started:.0f} s)")
+            status.update(f"{title}{notes[0]} ({time.monotonic() - started:.0f} s)")
 
 
 def run_logged(

@@ -14,7 +14,7 @@ from typing import Any
 
 from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
-from local.steps import cloud, compare, deploy, keys, report, schedule, tools
+from local.steps import cloud, compare, deploy, history, keys, report, schedule, tools
 
 TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
@@ -71,6 +71,7 @@ def run(state: StateDir, *, with_demo: bool) -> int:
         stack = up(state)
         is_equal = True
         if with_demo:
+            history.ensure_history(state)
             cloud.want(state, "cloud", "pump", "demo")
             comparison = compare.wait_for_comparison(state)
             is_equal = comparison is None or comparison.is_equal

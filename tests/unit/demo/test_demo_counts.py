@@ -167,11 +167,12 @@ def test_the_same_seed_gives_the_same_answers():
 def test_the_truth_is_served():
     truth = Truth(started_ns=60_000_000_001)
     truth.count_request("web", "GET /", start_ns=120_000_000_000, is_error=True)
-    server = demo.serve_truth(truth)
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.server_address[1]}/truth") as response:
-        served = json.load(response)
-    server.shutdown()
-    server.server_close()
+    with open_shop(FrontDoor()) as (shop, _):
+        server = demo.serve_truth(truth, shop)
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_address[1]}/truth") as response:
+            served = json.load(response)
+        server.shutdown()
+        server.server_close()
     assert served["started_minute"] == 1
     assert served["complete_from"] == 2
     assert served["minutes"] == {"2": {"web": {"GET /": {"requests": 1, "errors": 1}}}}
