@@ -4,8 +4,8 @@
 - Modules for rare uses (pickling, parsing of text, ``inspect``, ``ctypes``, linear algebra) are loaded when first used.
 - What numpy's developers check of their own functions at each import is left to them.
 
-Together half of numpy's import. A version of numpy that has no such statement is passed over, one that lost a file is
-an error; a test starts the built layer and looks at what it loads and whether all of numpy still works.
+Together a quarter of numpy's import. A version of numpy that has no such statement is passed over, one that lost a
+file is an error; a test starts the built layer and looks at what it loads and whether all of numpy still works.
 """
 
 import re

@@ -333,11 +333,9 @@ _IS_WIDE = np.array([tag > 0x7F and tag & 7 in (I64, I32) for tag in range(256)]
 _IS_LEN = np.array([0 < tag >> 3 < 16 and tag & 7 == LEN for tag in range(256)])
 _BLOCKS = ((1, 7), (4, 31), (16, 127))
 """Words that hold ranges of up to so many bytes, and their length."""
+_FILLED = np.array([(1 << (8 * size)) - 1 for size in range(9)], dtype=np.uint64)
 _MASKS = {
-    words: np.array(
-        [[(1 << (8 * min(max(size - 8 * at, 0), 8))) - 1 for at in range(words)] for size in range(high + 1)],
-        dtype=np.uint64,
-    ).reshape(-1, *((words,) if words > 1 else ()))
+    words: _FILLED[np.clip(np.arange(high + 1)[:, None] - 8 * np.arange(words), 0, 8)].squeeze()
     for words, high in _BLOCKS
 }
 """By number of words and of bytes: the bits of the words that these bytes fill."""
