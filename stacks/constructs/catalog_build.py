@@ -24,6 +24,7 @@ BUILT_IN = {
     "counts_4xx_as_errors": False,
     "replica_attribute": "",
     "backfill_from": "",
+    "runbook": "",
 }
 UNDECLARED = {"tier": 4, "owner": "nobody", "contact": "nobody", "environment": "production"}
 NEEDED = ("tier", "owner", "contact", "environment")
@@ -48,13 +49,19 @@ def compile_catalog(folder: Path = CATALOG, *, root: Path = ROOT, schema: Path =
         faults += [line for problem in problems for line in _explain(source, problem)]
         sources.append(source)
     if not faults:
-        faults += [*_repeated_sections(sources), *_repeated_names(sources), *_missing_fields(sources)]
+        faults += [
+            *_repeated_sections(sources),
+            *_repeated_names(sources),
+            *_missing_fields(sources),
+            *_unknown_services(sources),
+        ]
     if faults:
         raise SourceError(faults)
     document = {
         "format": FORMAT,
         "services": sorted(_services(sources), key=lambda service: str(service["name"])),
         "streams": {stream["name"]: stream["fingerprint_window_s"] for stream in _streams(sources)},
+        "channels": sorted(_channels(sources), key=lambda channel: str(channel["name"])),
         "undeclared": BUILT_IN | UNDECLARED | _section(sources, "undeclared"),
     }
     return json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
@@ -119,6 +126,22 @@ def _streams(sources: list[YamlSource]) -> Iterator[dict[str, Any]]:
         yield from (source.data or {}).get("streams", [])
 
 
+def _channels(sources: list[YamlSource]) -> Iterator[dict[str, Any]]:
+    for source in sources:
+        yield from (source.data or {}).get("channels", [])
+
+
+def _unknown_services(sources: list[YamlSource]) -> Iterator[str]:
+    """Say where a channel is for a service that nobody declared: misspelt, it would never be told anything."""
+    known = sorted(service["name"] for _, _, service in _declared(sources))
+    for source in sources:
+        for place, channel in enumerate((source.data or {}).get("channels", [])):
+            for index, name in enumerate(channel.get("services", [])):
+                if name not in known:
+                    path: Path_ = ("channels", place, "services", index)
+                    yield source.fault(path, f"{name} is not a declared service; {_nearest(name, known)}")
+
+
 def _repeated_sections(sources: list[YamlSource]) -> Iterator[str]:
     for name in ONCE:
         holders = [source for source in sources if name in (source.data or {})]
@@ -127,7 +150,7 @@ def _repeated_sections(sources: list[YamlSource]) -> Iterator[str]:
 
 
 def _repeated_names(sources: list[YamlSource]) -> Iterator[str]:
-    for section in ("services", "streams"):
+    for section in ("services", "streams", "channels"):
         seen: dict[str, str] = {}
         for source in sources:
             for index, one in enumerate((source.data or {}).get(section, [])):

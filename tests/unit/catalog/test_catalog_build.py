@@ -167,3 +167,47 @@ def test_an_empty_file_is_no_mistake(tmp_path: Path) -> None:
 
 def test_the_published_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
+
+
+CHANNELS = """\
+channels:
+  - {name: shop-mail, kind: mail, to: [shop@example.com], min_severity: critical, services: [web]}
+  - {name: shop-slack, kind: slack, secret: slack-shop}
+"""
+
+
+def test_a_channel_tells_where_and_what_is_told(tmp_path: Path) -> None:
+    mail, slack = compiled(tmp_path, GOOD, CHANNELS).channels
+    assert (mail.name, mail.kind, mail.to, mail.services) == ("shop-mail", "mail", ("shop@example.com",), ("web",))
+    assert (slack.secret, slack.min_severity, slack.services) == ("slack-shop", "info", ())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{name: m, kind: mail}", "channels[0]: the field to is missing"),
+        ("{name: s, kind: slack}", "channels[0]: the field secret is missing"),
+        ("{name: m, kind: fax, to: [a@b.example]}", "'fax' is not known"),
+        ('{name: m, kind: mail, to: ["a@b.example\\r\\nBcc: c@d.example"]}', "write a mail address"),
+        (
+            "{name: m, kind: mail, to: [a@b.example], services: [wep]}",
+            "wep is not a declared service; did you mean web?",
+        ),
+    ],
+)
+def test_a_faulty_channel_is_named_with_what_would_be_right(tmp_path: Path, line: str, said: str) -> None:
+    (fault,) = faults(tmp_path, GOOD, f"channels:\n  - {line}\n")
+    assert fault.startswith("part1.yaml:2:")
+    assert said in fault
+
+
+def test_two_channels_of_one_name_are_refused(tmp_path: Path) -> None:
+    again = CHANNELS.replace("shop-slack", "shop-mail")
+    assert "shop-mail is already declared" in faults(tmp_path, GOOD, again)[0]
+
+
+def test_a_runbook_is_a_url(tmp_path: Path) -> None:
+    page = "https://wiki.example.com/web"
+    assert compiled(tmp_path, GOOD.replace("tier: 1", f"tier: 1\n    runbook: {page}")).service("web").runbook == page
+    (fault,) = faults(tmp_path, GOOD.replace("tier: 1", "tier: 1\n    runbook: 'javascript:alert(1)'"))
+    assert "runbook" in fault

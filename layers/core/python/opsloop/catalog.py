@@ -23,7 +23,8 @@ class Service:
     ratio above ``availability_error_ratio`` counts as down. ``is_declared`` is false for a service that sends
     telemetry but is in no catalog file. ``counts_4xx_as_errors``: also the caller's mistakes are errors of this
     service. ``replica_attribute`` tells replicas of one sender apart, of which one counts. Telemetry since
-    ``backfill_from`` (a day, UTC) keeps its own time however late it comes; empty: the usual limit holds.
+    ``backfill_from`` (a day, UTC) keeps its own time however late it comes; empty: the usual limit holds. ``runbook``
+    is the URL of the page that says what to do when the service misbehaves.
     """
 
     name: str
@@ -39,15 +40,33 @@ class Service:
     counts_4xx_as_errors: bool = False
     replica_attribute: str = ""
     backfill_from: str = ""
+    runbook: str = ""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where people are told: ``kind`` ``mail`` has addresses in ``to``, ``slack`` the name of a ``secret``.
+
+    What is less severe than ``min_severity`` is not told here, nor, where ``services`` are named, what is of others.
+    """
+
+    name: str
+    kind: str
+    to: tuple[str, ...] = ()
+    secret: str = ""
+    min_severity: str = "info"
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every declared service, what holds for one that nobody declared, and per stream its window for re-sends (s)."""
+    """Every declared service, what holds for one that nobody declared, per stream its window for re-sends (s), and
+    every channel on which people are told."""
 
     services: Mapping[str, Service]
     undeclared: Service
     streams: Mapping[str, int] = field(default_factory=dict)
+    channels: tuple[Channel, ...] = ()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Catalog":
@@ -59,6 +78,7 @@ class Catalog:
             services={item["name"]: _service(item) for item in document["services"]},
             undeclared=replace(_service({"name": "", **document["undeclared"]}), is_declared=False),
             streams=document.get("streams", {}),
+            channels=tuple(_channel(item) for item in document.get("channels", ())),
         )
 
     def service(self, name: str) -> Service:
@@ -68,3 +88,7 @@ class Catalog:
 
 def _service(item: Mapping[str, Any]) -> Service:
     return Service(**{**item, "dimensions": tuple(item["dimensions"])})
+
+
+def _channel(item: Mapping[str, Any]) -> Channel:
+    return Channel(**{**item, "to": tuple(item.get("to", ())), "services": tuple(item.get("services", ()))})
