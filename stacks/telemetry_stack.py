@@ -66,6 +66,7 @@ class TelemetryStack(Stack):
                 "TELEMETRY_TABLE": state.telemetry.table_name,
                 "SEGMENT_BUCKET": state.segments.bucket_name,
                 "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+                "LOG_BUCKET": state.logs.bucket_name,
             },
             memory_mb=1769,  # one whole virtual CPU
             timeout_s=120,
@@ -75,6 +76,7 @@ class TelemetryStack(Stack):
         allow_table(ingest, state.telemetry, *actions)
         allow_objects(ingest, state.segments, "s3:GetObject", "s3:PutObject")
         allow_objects(ingest, state.quarantine, "s3:PutObject")
+        allow_objects(ingest, state.logs, "s3:PutObject")
 
     def _fold(self, layers: Layers, state: StateStack) -> None:
         fold = OpsFunction(
@@ -116,6 +118,7 @@ class TelemetryStack(Stack):
                 "TELEMETRY_TABLE": state.telemetry.table_name,
                 "SEGMENT_BUCKET": state.segments.bucket_name,
                 "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+                "LOG_BUCKET": state.logs.bucket_name,
                 "ACCESS_TABLE": state.access.table_name,
             },
             memory_mb=1769,  # it decodes as ingest does, and asks about many objects at once
@@ -130,6 +133,7 @@ class TelemetryStack(Stack):
         allow_objects(quarantine, state.segments, "s3:PutObject")
         allow_bucket(quarantine, state.quarantine, "s3:ListBucket")
         allow_objects(quarantine, state.quarantine, "s3:GetObject", "s3:PutObject")
+        allow_objects(quarantine, state.logs, "s3:PutObject")
         quarantine.alarms.quarantined()
 
     def _watch(self, layers: Layers, state: StateStack) -> None:
@@ -173,6 +177,7 @@ class TelemetryStack(Stack):
                 "SEGMENT_BUCKET": state.segments.bucket_name,
                 "QUARANTINE_BUCKET": state.quarantine.bucket_name,
                 "IMPORT_BUCKET": state.imports.bucket_name,
+                "LOG_BUCKET": state.logs.bucket_name,
             },
             memory_mb=3008,  # an object is read whole
             timeout_s=300,
@@ -183,6 +188,7 @@ class TelemetryStack(Stack):
         allow_objects(import_, state.imports, "s3:GetObject", "s3:GetObjectVersion")
         allow_objects(import_, state.segments, "s3:PutObject")
         allow_objects(import_, state.quarantine, "s3:PutObject")
+        allow_objects(import_, state.logs, "s3:PutObject")
 
     def _describe(self, layers: Layers, state: StateStack) -> None:
         describe = OpsFunction(

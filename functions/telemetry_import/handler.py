@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.import_bucket import ImportBucket
+from opsloop.adapters.log_raw import RawLogs
 from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_log import TelemetryLog
@@ -36,6 +37,7 @@ class Settings:
     telemetry_table: str
     segment_bucket: str
     quarantine_bucket: str
+    log_bucket: str
     import_bucket: str
     max_object_bytes: int = 134_217_728  # Firehose's largest; a larger object is named in quarantine, and stays
     max_inflated_bytes: int = 268_435_456
@@ -45,7 +47,7 @@ class Settings:
 settings = read_settings(Settings)
 bucket = ImportBucket(settings.import_bucket)
 quarantine = Quarantine(settings.quarantine_bucket)
-log = TelemetryLog(settings.telemetry_table, SegmentStore(settings.segment_bucket))
+log = TelemetryLog(settings.telemetry_table, SegmentStore(settings.segment_bucket), RawLogs(settings.log_bucket))
 catalog = load_catalog()
 logger, metrics = Logger(), Metrics()
 

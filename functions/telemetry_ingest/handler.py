@@ -15,6 +15,7 @@ from pybase64 import b64decode
 
 import opsloop.cold_start
 from opsloop.adapters.catalog_layer import load_catalog
+from opsloop.adapters.log_raw import RawLogs
 from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.stream_identity import StreamIdentity
@@ -41,6 +42,7 @@ class Settings:
     telemetry_table: str
     segment_bucket: str
     quarantine_bucket: str
+    log_bucket: str
     fingerprint_window_s: int = 900
     log_retention_days: int = 9
     max_inflated_bytes: int = 16_777_216
@@ -48,7 +50,7 @@ class Settings:
 
 keep_freed_memory()
 settings = read_settings(Settings)
-log = TelemetryLog(settings.telemetry_table, SegmentStore(settings.segment_bucket))
+log = TelemetryLog(settings.telemetry_table, SegmentStore(settings.segment_bucket), RawLogs(settings.log_bucket))
 quarantine = Quarantine(settings.quarantine_bucket)
 catalog = load_catalog()
 streams: dict[str, StreamIdentity] = {}

@@ -12,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from opsloop.access.model import Scope
 from opsloop.adapters.access_table import AccessTable
 from opsloop.adapters.catalog_layer import load_catalog
+from opsloop.adapters.log_raw import RawLogs
 from opsloop.adapters.quarantine import Quarantine
 from opsloop.adapters.quarantine_shelf import QuarantineShelf
 from opsloop.adapters.segment_store import SegmentStore
@@ -54,6 +55,7 @@ class Settings:
     telemetry_table: str
     segment_bucket: str
     quarantine_bucket: str
+    log_bucket: str
     access_table: str
     log_retention_days: int = 9
     block_retention_days: int = 35
@@ -61,7 +63,7 @@ class Settings:
 
 
 settings = read_settings(Settings)
-log = TelemetryLog(settings.telemetry_table, SegmentStore(settings.segment_bucket))
+log = TelemetryLog(settings.telemetry_table, SegmentStore(settings.segment_bucket), RawLogs(settings.log_bucket))
 shelf = QuarantineShelf(settings.quarantine_bucket)
 quarantine = Quarantine(settings.quarantine_bucket)
 catalog = load_catalog()

@@ -28,6 +28,7 @@ ENVIRONMENT = {f"{word.upper()}_TABLE": f"opsloop-test-{word}" for word in TABLE
     "SEGMENT_BUCKET": "opsloop-test-segment",
     "QUARANTINE_BUCKET": "opsloop-test-quarantine",
     "IMPORT_BUCKET": "opsloop-test-import",
+    "LOG_BUCKET": "opsloop-test-log",
     "STREAM_NAME": "opsloop-test-stream",
     "BUS_NAME": "opsloop-test",
 }
@@ -164,7 +165,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path, aws_url: str) -> I
         aws = Aws(dict(ENVIRONMENT))
         for word, keys in TABLES.items():
             _create_table(aws.client("dynamodb"), ENVIRONMENT[f"{word.upper()}_TABLE"], keys)
-        for bucket in ("SEGMENT_BUCKET", "QUARANTINE_BUCKET", "IMPORT_BUCKET"):
+        for bucket in ("SEGMENT_BUCKET", "QUARANTINE_BUCKET", "IMPORT_BUCKET", "LOG_BUCKET"):
             aws.client("s3").create_bucket(Bucket=ENVIRONMENT[bucket])
         aws.client("kinesis").create_stream(StreamName=ENVIRONMENT["STREAM_NAME"], ShardCount=2)
         aws.client("events").create_event_bus(Name=ENVIRONMENT["BUS_NAME"])

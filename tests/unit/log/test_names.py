@@ -5,7 +5,7 @@ import re
 import pytest
 
 from opsloop.errors import InvalidInputError
-from opsloop.log.names import folder, hour_key, hour_of, log_of_raw, object_key, raw_key
+from opsloop.log.names import hour_key, hour_of, log_of_raw, object_key, raw_key
 
 SAFE = re.compile(r"[A-Za-z0-9!._~/-]+")
 LOGS = ("log#opsloop-local#1795250000#shardId-000000000001", "log#import#3", "log#replay")

@@ -15,6 +15,7 @@ PROMISES = Promises(
             "Telemetry": {PUT, QUERY, CHECK},
             "Segments/*": {"s3:GetObject", "s3:PutObject"},
             "Quarantine/*": {"s3:PutObject"},
+            "Logs/*": {"s3:PutObject"},
             "Key": WRITE_KEY,
             "Stream": {
                 "kinesis:DescribeStream",
@@ -33,6 +34,7 @@ PROMISES = Promises(
             "Segments/*": {"s3:PutObject"},
             "Quarantine": {"s3:ListBucket"},
             "Quarantine/*": {"s3:GetObject", "s3:PutObject"},
+            "Logs/*": {"s3:PutObject"},
             "Key": WRITE_KEY,
         },
         "telemetry_watch": {
@@ -51,6 +53,7 @@ PROMISES = Promises(
             "Import/*": {"s3:GetObject", "s3:GetObjectVersion"},
             "Segments/*": {"s3:PutObject"},
             "Quarantine/*": {"s3:PutObject"},
+            "Logs/*": {"s3:PutObject"},
             "Key": WRITE_KEY,
         },
         "telemetry_fold": {

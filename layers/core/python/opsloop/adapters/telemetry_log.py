@@ -8,14 +8,15 @@ ended, so two writers who both continue the log want the same key, and the condi
 import math
 import struct
 from binascii import a2b_base64
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Protocol
 
 from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
 from opsloop.errors import ConflictError, DependencyUnavailableError, TooLargeError
 from opsloop.telemetry.claim import Claim
 from opsloop.telemetry.model import LOG_START, BodyStore
-from opsloop.telemetry.segment import Committed, Mark, Segment, decode_body, encode_body
+from opsloop.telemetry.segment import Committed, Mark, RawItem, Segment, decode_body, encode_body
 
 MAX_ITEM_BYTES = 350_000  # of body and fingerprints; DynamoDB's limit is 400 KB for everything
 MAX_GUARDS = 98  # a transaction ends at 100 items
@@ -33,12 +34,20 @@ _LOST = {
 }
 
 
-class TelemetryLog:
-    """The logs of all shards."""
+class RawStore(Protocol):
+    """Where the log requests of an item are kept, line by line, for the capability ``log``."""
 
-    def __init__(self, table_name: str, store: BodyStore) -> None:
+    def put(self, log: str, start: str, end: str, requests: Iterable[tuple[float, bytes]]) -> str:
+        """Store what the item of ``log`` from ``start`` to ``end`` holds of them; return the key."""
+
+
+class TelemetryLog:
+    """The logs of all shards. Without ``raw``, log records are counted but not kept."""
+
+    def __init__(self, table_name: str, store: BodyStore, raw: RawStore | None = None) -> None:
         self._table = table_name
         self._store = store
+        self._raw = raw
         self._client = JsonClient(DYNAMODB)
 
     def register(self, log: str) -> None:
@@ -62,7 +71,7 @@ class TelemetryLog:
         """Commit ``segment``: its contents and the new end of the log, in one write; with ``claim``, both or neither.
 
         What is too large for an item goes to the store first, and the item names it; with ``may_split`` nothing is
-        written then, and ``TooLargeError`` asks for a smaller segment.
+        written then, and ``TooLargeError`` asks for a smaller segment. Its log requests go to the raw store first.
 
         Raises ``ConflictError`` if the log does not end at ``segment.start`` any more, or one of ``guards``, each a
         log and its end, does not end there, or if the claim is there.
@@ -94,6 +103,8 @@ class TelemetryLog:
             if is_large
             else {"fingerprints": {"B": fingerprints}}
         )
+        if segment.log_requests and self._raw is not None:
+            item["raw_key"] = {"S": self._raw.put(log, segment.start, segment.end, segment.log_requests)}
         self._commit(item, guards[:MAX_GUARDS], claim)
 
     def claims(self, group: str) -> dict[str, Claim]:
@@ -129,6 +140,12 @@ class TelemetryLog:
             if len(found) == limit:
                 break
         return found
+
+    def raw_after(self, log: str, position: str, limit: int) -> list[RawItem]:
+        """Return up to ``limit`` items of ``log`` that follow ``position``, oldest first, with their raw requests."""
+        options = {"ProjectionExpression": "sk, #to, last_arrival, raw_key", "ExpressionAttributeNames": _NAMES}
+        found = self._query(log, *_after(position), Limit=limit, **options)
+        return [_raw_item(item) for item in islice(found, limit)]
 
     def shards(self) -> dict[str, str]:
         """Return every log, with the position up to which it was folded."""
@@ -196,6 +213,11 @@ class TelemetryLog:
             if _LOST & {error.code, *error.reasons}:
                 raise ConflictError("telemetry table: somebody else was first") from error
             raise DependencyUnavailableError(f"telemetry table: {error.code}") from error
+
+
+def _raw_item(item: dict[str, Any]) -> RawItem:
+    arrival_s, key = float(item["last_arrival"]["N"]), item.get("raw_key", {"S": ""})["S"]
+    return RawItem(item["sk"]["S"], item["to"]["S"], arrival_s, key)
 
 
 def _after(position: str) -> tuple[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +79,7 @@ class _Tally:
     counted: list[_Timed] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
     exemplars: list[Exemplar] = field(default_factory=list)
+    logs: list[tuple[int, bytes]] = field(default_factory=list)  # number of the record, good part of the request
     clamped: int = 0
     dropped: int = 0
 
@@ -108,6 +110,7 @@ def plan(
     for signal, chunk in _chunks(parts):
         _read(signal, chunk, fresh, rules, tally)
     tally.unreadable.sort(key=lambda one: one.record.sequence)
+    tally.logs.sort(key=itemgetter(0))  # what was salvaged came last
     arrivals = [record.arrival_s for record in fresh]
     shares = _shares(tally)
     cells, exemplars = _result(tally, catalog)
@@ -126,6 +129,7 @@ def plan(
         first_arrival_s=min(arrivals),
         last_arrival_s=max(arrivals),
         exemplars=exemplars,
+        log_requests=tuple((arrivals[number], request) for number, request in tally.logs),
     )
 
 
@@ -211,6 +215,9 @@ def _read(signal: Signal, parts: list[_Part], records: Sequence[StreamRecord], r
     numbers = np.array([part.record for part in parts])
     for one in decoded:
         _add(one, numbers, arrival, is_bad, rules, tally)
+    if signal == "logs":
+        pairs = zip(parts, is_bad.tolist(), strict=True)
+        tally.logs += [(part.record, part.payload.protobuf) for part, is_not_good in pairs if not is_not_good]
     for place in np.flatnonzero(is_bad).tolist():
         _save(signal, parts[place], records, rules, tally)
 

@@ -48,6 +48,7 @@ class Segment:
     ``records`` counts all of them; ``duplicates`` of their requests, and what is ``unreadable``, added nothing.
     ``items`` are spans, log records and data points; ``clamped`` of them were moved to the minute of their arrival,
     and ``dropped`` ones, not among them, held no number. ``fingerprints`` are of the requests that are no duplicates.
+    ``log_requests``: those of them that hold log records, the good parts only, each with the arrival of its record.
     """
 
     start: str
@@ -64,6 +65,7 @@ class Segment:
     first_arrival_s: float
     last_arrival_s: float
     exemplars: tuple[Exemplar, ...] = ()
+    log_requests: tuple[tuple[float, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,16 @@ class Mark:
     end: str
     last_arrival_s: float
     fingerprints: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RawItem:
+    """A log item without its body, and under which key its log requests lie, empty if it has none."""
+
+    start: str
+    end: str
+    last_arrival_s: float
+    raw_key: str
 
 
 def encode_body(cells: Aggregate, shares: tuple[Share, ...], exemplars: tuple[Exemplar, ...] = ()) -> bytes:
