@@ -1,6 +1,7 @@
 """Builds the stacks of one stage: ``cdk deploy --all -c stage=prod -c architecture=arm64 -c python=3.13``."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from aws_cdk import App, CliCredentialsStackSynthesizer, Environment, RemovalPolicy, Validations
@@ -10,6 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 from stacks.access_stack import AccessStack
 from stacks.constructs.deployment import Deployment
 from stacks.constructs.layer_build import RUNNING, LayerBuildError, Target, machine_architecture
+from stacks.constructs.search_domain import SearchChoice
 from stacks.constructs.yaml_source import SourceError
 from stacks.health_stack import HealthStack
 from stacks.kpi_stack import KpiStack
@@ -33,6 +35,13 @@ DEPLOYMENT: dict[str, dict[str, Any]] = {
 }
 
 
+SEARCH: dict[str, SearchChoice] = {
+    LOCAL: SearchChoice(),
+    "dev": SearchChoice(has_domain=True),
+    "prod": SearchChoice(has_domain=True, nodes=2, volume_gb=50),
+}
+
+
 def build(app: App) -> App:
     """Add every stack of the stage that the context names, and the checks that they must pass."""
     stage = app.node.try_get_context("stage") or LOCAL
@@ -50,13 +59,28 @@ def build(app: App) -> App:
             "synthesizer": CliCredentialsStackSynthesizer() if stage == LOCAL else None,
         }
 
-    state = StateStack(app, "State", deployment=deployment, **STATE[stage], **common("state"))
+    search = _search(app, SEARCH[stage])
+    state = StateStack(app, "State", deployment=deployment, search=search, **STATE[stage], **common("state"))
     AccessStack(app, "Access", state=state, **common("access"))
     TelemetryStack(app, "Telemetry", state=state, **common("telemetry"))
     KpiStack(app, "Kpi", state=state, **common("kpi"))
     HealthStack(app, "Health", state=state, **common("health"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
+
+
+def _search(app: App, usual: SearchChoice) -> SearchChoice:
+    """Return where the stage searches: ``-c search=none|ENDPOINT``, ``-c search_arn=``, ``-c search_vpc=`` decide."""
+    given = {name: str(app.node.try_get_context(name) or "") for name in ("search", "search_arn", "search_vpc")}
+    subnets = [one for one in str(app.node.try_get_context("search_subnets") or "").split(",") if one]
+    if given["search"]:
+        endpoint = "" if given["search"] == "none" else given["search"]
+        if endpoint.startswith("https:") and not given["search_arn"]:
+            raise SystemExit(f"search={endpoint} needs search_arn=, the ARN of that domain, for its permissions")
+        return SearchChoice(endpoint=endpoint, domain_arn=given["search_arn"])
+    if given["search_vpc"] and len(subnets) != usual.nodes:
+        raise SystemExit(f"search_vpc={given['search_vpc']} needs search_subnets= of {usual.nodes} subnet(s)")
+    return replace(usual, vpc_id=given["search_vpc"], subnet_ids=tuple(subnets))
 
 
 def _target(app: App, stage: str) -> Target:

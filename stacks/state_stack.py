@@ -1,6 +1,7 @@
 """What must never be replaced: tables, stream, buckets, bus, key, and the API that every sender is pointed at."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
@@ -18,11 +19,28 @@ from constructs import Construct
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.deployment import Deployment
+from stacks.constructs.search_domain import SearchChoice, SearchDomain
 
 SEGMENT_DAYS = 40  # longer than the 35 days that blocks, which name these objects, are kept
 QUARANTINE_DAYS = 90
 IMPORT_DAYS = 30
 ACCESS_LOG_DAYS = 90
+RAW_LOG_DAYS = 3  # of what log_keep has not read by then, an alarm has told before
+HOT_LOG_DAYS, FROZEN_LOG_DAYS, LOG_DAYS = 90, 180, 7 * 365 + 2
+PATTERN_DAYS = 60  # longer than the 35 days that the table's items, which name these objects, are kept
+LOG_LIFECYCLE = (  # state/ is named by items that do not expire: no rule may touch it
+    s3.LifecycleRule(prefix="raw/", expiration=Duration.days(RAW_LOG_DAYS)),
+    s3.LifecycleRule(prefix="hours/", expiration=Duration.days(PATTERN_DAYS)),
+    s3.LifecycleRule(
+        prefix="logs/",
+        transitions=[
+            s3.Transition(storage_class=s3.StorageClass.GLACIER, transition_after=Duration.days(HOT_LOG_DAYS)),
+            s3.Transition(storage_class=s3.StorageClass.DEEP_ARCHIVE, transition_after=Duration.days(FROZEN_LOG_DAYS)),
+        ],
+        expiration=Duration.days(LOG_DAYS),
+    ),
+    s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
+)
 ACCESS_LOG = {
     "time": "$context.requestTime",
     "request_id": "$context.requestId",
@@ -49,6 +67,7 @@ class StateStack(Stack):
         stream_retention_h: int = 48,
         is_protected: bool = True,
         requests_per_s: int = 1000,
+        search: SearchChoice | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
@@ -67,10 +86,13 @@ class StateStack(Stack):
         self.segments = self._bucket("Segments", expires_after_days=SEGMENT_DAYS)
         self.quarantine = self._bucket("Quarantine", expires_after_days=QUARANTINE_DAYS, is_versioned=True)
         self.imports = self._bucket("Import", expires_after_days=IMPORT_DAYS, is_versioned=True, tells=True)
+        self.logs = self._bucket("Logs", tells=True, lifecycle=LOG_LIFECYCLE)
         self.stream = self._stream(shards, stream_retention_h)
         self.bus = events.EventBus(self, "Bus", event_bus_name=deployment.prefix)
         self.bus.apply_removal_policy(deployment.removal_policy)
         self.alarms = self._alarm_topic()
+        self.search = SearchDomain(self, "Search", choice=search or SearchChoice(), deployment=deployment, key=self.key)
+        self.search_endpoint = self.search.endpoint  # for SEARCH_ENDPOINT; empty where the stage has no search store
         self.api = apigwv2.HttpApi(self, "Api", api_name=deployment.prefix, create_default_stage=False)
         self.api_stage = self._api_stage(requests_per_s)
         self._watch()
@@ -150,12 +172,24 @@ class StateStack(Stack):
         return bucket
 
     def _bucket(
-        self, id_: str, *, expires_after_days: int, is_versioned: bool = False, tells: bool = False
+        self,
+        id_: str,
+        *,
+        expires_after_days: int = 0,
+        is_versioned: bool = False,
+        tells: bool = False,
+        lifecycle: Sequence[s3.LifecycleRule] = (),
     ) -> s3.Bucket:
         """Return a bucket; objects that are named by their content need no versions, others do.
 
-        One that ``tells`` has an event on the account's default bus for every object.
+        One that ``tells`` has an event on the account's default bus for every object. ``lifecycle`` is in the place of
+        one age at which all objects expire.
         """
+        old = s3.LifecycleRule(
+            expiration=Duration.days(expires_after_days),
+            noncurrent_version_expiration=Duration.days(30) if is_versioned else None,
+            abort_incomplete_multipart_upload_after=Duration.days(7),
+        )
         bucket = s3.Bucket(
             self,
             id_,
@@ -166,13 +200,7 @@ class StateStack(Stack):
             minimum_tls_version=1.2 if self.deployment.requires_tls else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             versioned=is_versioned,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    expiration=Duration.days(expires_after_days),
-                    noncurrent_version_expiration=Duration.days(30) if is_versioned else None,
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                )
-            ],
+            lifecycle_rules=list(lifecycle) or [old],
             server_access_logs_bucket=self.access_logs,
             server_access_logs_prefix=f"{id_.lower()}/",
             removal_policy=self.deployment.removal_policy,
@@ -241,6 +269,7 @@ class StateStack(Stack):
         alarms.full_stream(self.stream)
         alarms.no_telemetry(self.stream)
         alarms.api_errors(self.api.api_id)
+        self.search.watch(alarms)
 
     def _tell(self) -> None:
         """Name what scripts and people need to know."""
@@ -251,7 +280,9 @@ class StateStack(Stack):
             ("SegmentBucket", self.segments.bucket_name),
             ("QuarantineBucket", self.quarantine.bucket_name),
             ("ImportBucket", self.imports.bucket_name),
+            ("LogBucket", self.logs.bucket_name),
             ("BusName", self.bus.event_bus_name),
             ("AlarmTopic", self.alarms.topic_arn),
+            ("SearchEndpoint", self.search_endpoint or "none"),
         ):
             CfnOutput(self, name, value=value)

@@ -78,6 +78,24 @@ class Alarms(Construct):
         metric = stream.metric("IncomingRecords", period=Duration.minutes(15), statistic="Sum")
         self._silent("NoTelemetry", metric, "No telemetry for 15 minutes: KPIs are unknown.", "no-telemetry")
 
+    def search_domain(self, domain: str, account: str) -> None:
+        """Watch for a domain that has lost documents, takes none, or has little room left."""
+        for id_, name, text in (
+            ("SearchRed", "ClusterStatus.red", "The search domain lacks some of its documents."),
+            ("SearchBlocked", "ClusterIndexWritesBlocked", "The search domain takes no documents; they wait."),
+        ):
+            metric = _of_domain(name, domain, account, "Maximum")
+            self._above(id_, metric, 0, text, "search-store", periods=5)
+        self._alarm(
+            "SearchRoom",
+            metric=_of_domain("FreeStorageSpace", domain, account, "Minimum"),
+            threshold=2048,  # MB: a fifth of the smallest disk, below which OpenSearch Service may block writes
+            evaluation_periods=5,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=_described("The search domain has less than 2 GB of room.", "search-store"),
+        )
+
     def api_errors(self, api_id: str) -> None:
         """Watch for answers of the API that say that opsloop failed."""
         metric = cloudwatch.Metric(
@@ -132,6 +150,16 @@ class Alarms(Construct):
         alarm = cloudwatch.Alarm(self, id_, **properties)  # type: ignore[arg-type]
         alarm.add_alarm_action(self._action)
         alarm.add_ok_action(self._action)
+
+
+def _of_domain(name: str, domain: str, account: str, statistic: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/ES",
+        metric_name=name,
+        dimensions_map={"DomainName": domain, "ClientId": account},
+        period=ONE_MINUTE,
+        statistic=statistic,
+    )
 
 
 def _described(text: str, runbook: str) -> str:

@@ -1,5 +1,7 @@
 """Who may do what, by named actions. The key that protects a resource is opened as far as the actions need it."""
 
+from typing import Literal, Protocol
+
 from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -10,9 +12,22 @@ from aws_cdk import aws_s3 as s3
 
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.ops_function import OpsFunction
+from stacks.constructs.search_domain import SearchDomain
 
 READ_KEY = ("kms:Decrypt", "kms:DescribeKey")
 WRITE_KEY = (*READ_KEY, "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
+# access to a search store -> action -> paths in the domain
+_ASKED = ("{prefix}-*/_search", "{prefix}-*/_count")
+_INDEXES = ("{prefix}-*", "_index_template/{prefix}-*")
+SEARCH: dict[str, dict[str, tuple[str, ...]]] = {
+    "read": {"es:ESHttpPost": _ASKED, "es:ESHttpGet": ("_cluster/health",)},
+    "write": {
+        "es:ESHttpPost": ("{prefix}-*", "_bulk"),
+        "es:ESHttpPut": _INDEXES,
+        "es:ESHttpGet": (*_INDEXES, "_cluster/health"),
+        "es:ESHttpDelete": ("{prefix}-*",),
+    },
+}
 WRITES = ("Put", "Update", "Delete", "BatchWrite")
 
 
@@ -47,6 +62,27 @@ def allow_stream(function: OpsFunction, stream: kinesis.Stream, *actions: str) -
 def allow_bus(function: OpsFunction, bus: events.EventBus, *actions: str) -> None:
     """Let ``function`` do ``actions`` such as ``events:PutEvents`` on ``bus``."""
     iam.Grant.add_to_principal(grantee=function.function, actions=list(actions), resource_arns=[bus.event_bus_arn])
+
+
+def allow_search(function: OpsFunction, state: "HasSearch", access: Literal["read", "write"]) -> None:
+    """Let ``function`` ask the search store of the stage (``read``), or change what is in it as well (``write``).
+
+    Where the store is in a VPC, the function is put beside it. Nothing happens where there is nothing to grant.
+    """
+    place = state.search
+    if place.domain_arn:
+        for action, paths in SEARCH[access].items():
+            arns = [f"{place.domain_arn}/{path.format(prefix=place.prefix)}" for path in paths]
+            iam.Grant.add_to_principal(grantee=function.function, actions=[action], resource_arns=arns)
+        acknowledge(function.role, "IAM5", "Indexes are named by day: those of this stage alone, by named paths.")
+    if place.security_group_id:
+        function.join_network(place.subnet_ids, place.security_group_id)
+
+
+class HasSearch(Protocol):
+    """What is asked of the state stack here."""
+
+    search: SearchDomain
 
 
 def _open_key(function: OpsFunction, key: kms.IKey | None, actions: tuple[str, ...]) -> None:

@@ -32,7 +32,7 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Lambda runs 3.11 on Amazon Linux 2 (glibc 2.26), later versions on Amazon Linux 2023 (glibc 2.34).
 GLIBC_MINOR = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-THIRD_PARTY = ("runtime", "numeric", "codec")
+THIRD_PARTY = ("runtime", "numeric", "codec", "search")
 OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 NEVER_RUN = (
     "tests",

@@ -8,6 +8,7 @@ EVERYWHERE = ("core", "catalog")
 RUNTIME = frozenset({"runtime"})
 NUMERIC = frozenset({"numeric"})
 CODEC = frozenset({"codec"})
+SEARCH = frozenset({"search"})
 
 # function -> layers beyond core and catalog; a function that is not named here gets the runtime layer.
 NEEDS: dict[str, frozenset[str]] = {
@@ -32,6 +33,8 @@ BRINGS: dict[str, frozenset[str]] = {
     "codec": frozenset(
         {"pybase64", "deflate", "backports", "xxhash"}
     ),  # base64, libdeflate, zstd, XXH3: all native, 1 ms to import
+    # the client of OpenSearch and what it needs: 170 ms, imported only where SEARCH_ENDPOINT names an OpenSearch
+    "search": frozenset({"opensearchpy", "requests", "certifi", "charset_normalizer", "events", "idna"}),
 }
 
 # Functions that speak to AWS by our small client alone: boto3 and pynamodb would double their cold start.

@@ -1,6 +1,6 @@
 """One function of ``functions/`` with what is the same for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -98,6 +98,17 @@ class OpsFunction(Construct):
             acknowledge(self._failures, "SQS3", "This is a dead-letter queue itself; an alarm watches it.")
             self.alarms.dead_letters(self._failures, self.name)
         return self._failures
+
+    def join_network(self, subnet_ids: Sequence[str], security_group_id: str) -> None:
+        """Run this function in those subnets, with that security group; AWS's APIs must be reachable from there."""
+        below = self.function.node.default_child
+        assert isinstance(below, lambda_.CfnFunction)  # noqa: S101 -- the construct's own promise, for the type checker
+        below.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+            subnet_ids=list(subnet_ids), security_group_ids=[security_group_id]
+        )
+        interfaces = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface")
+        actions = [f"ec2:{action}" for action in (*interfaces, "DescribeSubnets")]
+        iam.Grant.add_to_principal(grantee=self.function, actions=actions, resource_arns=["*"])
 
     def started_asynchronously(self) -> None:
         """Keep events that fail after two retries: with their error, in the queue of failures."""

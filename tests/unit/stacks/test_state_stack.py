@@ -20,6 +20,7 @@ FROZEN = {
     "Segments06F6163E": "AWS::S3::Bucket",
     "Quarantine23FF09FE": "AWS::S3::Bucket",
     "Import98530AF4": "AWS::S3::Bucket",
+    "Logs6819BB44": "AWS::S3::Bucket",
     "AccessLogs8B620ECA": "AWS::S3::Bucket",
     "BusEA82B648": "AWS::Events::EventBus",
     "Key961B73FD": "AWS::KMS::Key",
@@ -34,8 +35,10 @@ OUTPUTS = {f"{id_[:-8]}Table" for id_, kind in FROZEN.items() if kind == "AWS::D
     "SegmentBucket",
     "QuarantineBucket",
     "ImportBucket",
+    "LogBucket",
     "BusName",
     "AlarmTopic",
+    "SearchEndpoint",
 }
 
 
@@ -109,9 +112,9 @@ def test_buckets_are_private_encrypted_logged_and_cleaned(prod: dict[str, Templa
     for id_, body in resources(prod["State"], "S3::Bucket").items():
         bucket = body["Properties"]
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, id_
-        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-        assert rule["Status"] == "Enabled", id_
-        assert rule["ExpirationInDays"] > 0, id_
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        assert all(rule["Status"] == "Enabled" for rule in rules), id_
+        assert any(rule.get("ExpirationInDays", 0) > 0 for rule in rules), id_
         (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         is_log = id_.startswith("AccessLogs")
         algorithm = encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
@@ -142,6 +145,27 @@ def test_segments_outlive_the_blocks_that_name_them(prod: dict[str, Template]) -
     (rule,) = prod["State"]["Resources"]["Segments06F6163E"]["Properties"]["LifecycleConfiguration"]["Rules"]
     fold = next(one for one in read_functions() if one.name == "telemetry_fold")
     (kept,) = [setting.default for setting in fold.settings if setting.variable == "BLOCK_RETENTION_DAYS"]
+    assert kept is not None
+    assert rule["ExpirationInDays"] > int(kept)
+
+
+def test_logs_are_hot_for_90_days_then_in_glacier_and_deleted_after_7_years(prod: dict[str, Template]) -> None:
+    (logs,) = [id_ for id_ in resources(prod["State"], "S3::Bucket") if id_.startswith("Logs")]
+    rules = prod["State"]["Resources"][logs]["Properties"]["LifecycleConfiguration"]["Rules"]
+    of = {rule.get("Prefix", ""): rule for rule in rules}
+    moves = [(one["TransitionInDays"], one["StorageClass"]) for one in of["logs/"]["Transitions"]]
+    assert moves == [(90, "GLACIER"), (180, "DEEP_ARCHIVE")]
+    assert of["logs/"]["ExpirationInDays"] == 2557  # 7 years with two leap days
+    assert of["raw/"]["ExpirationInDays"] == 3
+    assert of[""]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert "ExpirationInDays" not in of[""]  # the states of the miners, under state/, stay
+
+
+def test_large_pattern_counts_outlive_the_items_that_name_them(prod: dict[str, Template]) -> None:
+    (logs,) = [body for id_, body in resources(prod["State"], "S3::Bucket").items() if id_.startswith("Logs")]
+    (rule,) = [one for one in logs["Properties"]["LifecycleConfiguration"]["Rules"] if one.get("Prefix") == "hours/"]
+    keep = next(one for one in read_functions() if one.name == "log_keep")
+    (kept,) = [setting.default for setting in keep.settings if setting.variable == "PATTERN_RETENTION_DAYS"]
     assert kept is not None
     assert rule["ExpirationInDays"] > int(kept)
 

@@ -1,4 +1,4 @@
-"""What both search stores take and ask alike: documents that fit the index, queries that can be asked, cursors. Pure."""
+"""What both search stores take and ask alike: documents that fit, queries that can be asked, cursors. Pure."""
 
 import json
 import math
