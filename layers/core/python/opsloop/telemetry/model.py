@@ -1,4 +1,4 @@
-"""The nouns of telemetry: series, blocks with their lineage, services seen, and the facts told on the bus."""
+"""The nouns of telemetry: series, blocks with their lineage, services seen and their calls, and the facts told."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -13,6 +13,8 @@ SPAN_DURATION = "span.duration"
 LOG_RECORDS = "log.records"
 SPAN_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")  # by OTLP's number
 SEVERITIES = ("unspecified", "trace", "debug", "info", "warn", "error", "fatal")  # OTLP: 1-4, 5-8, ... 21-24
+NODE_KINDS = ("service", "database", "queue", "external")
+"""What a call can reach. The last three send no telemetry."""
 OVERFLOW = "otel.metric.overflow"
 """The attribute, and the operation of spans, of what went over a service's series limit."""
 STREAM = "opsloop.stream"
@@ -90,6 +92,40 @@ class LateDataFolded:
 
     service: str
     hours: list[str]
+
+
+@dataclass(frozen=True, order=True)
+class CalledOperation:
+    """What of the caller calls what of the callee; names are empty where one of them sends no spans of it."""
+
+    caller_operation: str
+    callee_operation: str
+    calls_per_minute: float
+    error_ratio: float
+
+
+@dataclass(frozen=True, order=True)
+class CallEdge:
+    """Calls of ``caller``, a service, to ``callee`` over some minutes, as their spans tell.
+
+    ``callee_kind`` is one of ``NODE_KINDS``: a ``service`` sends telemetry of its own, the others are known from their
+    callers alone. ``kind`` is ``call``, where the caller waits for the answer, or ``message``. An error is a call whose
+    callee failed, or which its caller gave up before the callee ended, or whose callee says nothing. Durations are
+    those that the caller saw (of a message: those of its processing). ``sampled`` is how many calls the numbers were
+    told from; ``is_exact`` says that these were all. ``operations``: the most frequent ones first.
+    """
+
+    caller: str
+    callee: str
+    callee_kind: str
+    kind: str
+    calls_per_minute: float
+    error_ratio: float
+    p50_ms: float | None
+    p95_ms: float | None
+    sampled: int
+    is_exact: bool
+    operations: tuple[CalledOperation, ...] = ()
 
 
 class BodyStore(Protocol):
