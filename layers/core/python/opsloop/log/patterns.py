@@ -6,46 +6,38 @@ Method, sources and figures: docs/domains/log_patterns.md.
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from opsloop.errors import InvalidInputError
-from opsloop.log.tokens import VALUE, raw_shape, shape, shown, without_runs
+from opsloop.log.pattern_index import Pattern, PatternIndex
+from opsloop.log.pattern_merge import merged_word, says_enough
+from opsloop.log.tokens import VALUE, grouping_word, raw_shape, shape_words, shown
 
-MAX_PATTERNS = 1_000  # alive per service; a page of patterns that a person reads has some tens
+MAX_PATTERNS = 1_000  # alive per service: more than any of 8 sample systems has (341)
 EVICTED_AT_ONCE = 100  # least recently used ones go together, so that a flood of new shapes costs little each
 MAX_REDIRECTS = 4_000  # ids that ended lately and are still resolved; older ones count as overflow
-OVERFLOW = 0  # id of what no longer has a pattern of its own
+MAX_RAW_SHAPES = 20_000  # remembered, some 4 MB
+OVERFLOW = 0  # id of lines whose pattern was given up
 OVERFLOW_NAME = "overflow"
-_VERSION = 1
-
-
-class Pattern:
-    """One pattern: ``id`` counts up per service, ``name`` is a hash of its first shape, the same in every service."""
-
-    __slots__ = ("count", "id", "is_alive", "last", "name", "words")
-
-    def __init__(self, id_: int, name: str, words: list[str], *, count: int = 0, last: int = 0) -> None:
-        self.id, self.name, self.words, self.count, self.last = id_, name, words, count, last
-        self.is_alive = True
-
-    @property
-    def template(self) -> str:
-        """The text of the pattern, ``<*>`` for what varies."""
-        return shown(" ".join(self.words))
+CROWD = 4  # patterns of one length that share CROWD_SHARE of their words are one, once there is no room for each
+CROWD_SHARE = 0.6
+_VERSION = 2
 
 
 class Miner:
-    """Patterns of one service. The same lines in the same order give the same ids, however they are cut in batches."""
+    """Patterns of one service. The same lines in the same order give the same ids, however they are cut into batches
+    and whether or not the state was stored and loaded in between."""
 
     def __init__(self) -> None:
         self._patterns: dict[int, Pattern] = {}
         self._redirects: dict[int, int] = {}
         self._next_id, self._lines = 1, 0
-        self._by_shape: dict[str, Pattern] = {}
-        self._by_raw: dict[str, Pattern] = {}
+        self._equal: dict[str, Pattern] = {}  # by grouping words; of patterns without variable words
+        self._by_raw: dict[str, Pattern] = {}  # what was answered lately
+        self._index = PatternIndex()
 
     def add(self, lines: Iterable[str]) -> list[int]:
-        """Return the pattern id of each of ``lines``, learning from it; ids may later be redirected, see ``resolve``."""
+        """Return the pattern id of each of ``lines`` and learn from it. An id may later be merged: see ``resolve``."""
         ids = []
         for line in lines:
             raw = raw_shape(line)
@@ -70,78 +62,147 @@ class Miner:
         return pattern.name if pattern else OVERFLOW_NAME
 
     def template(self, id_: int) -> str:
-        """Return the text of the pattern that counts for ``id_``, as far as it is known now."""
+        """Return the text of the pattern that counts for ``id_`` as it is known now; empty for ``OVERFLOW``."""
         pattern = self._patterns.get(self.resolve(id_))
-        return pattern.template if pattern else ""
+        return shown(pattern.texts) if pattern else ""
 
-    def patterns(self) -> Sequence[Pattern]:
+    def patterns(self) -> list[Pattern]:
         """Return the patterns alive, oldest first."""
-        return list(self._patterns.values())
+        return [self._patterns[id_] for id_ in sorted(self._patterns)]
 
     def _learn(self, raw: str) -> Pattern:
-        full = shape(raw)
-        key = without_runs(full)
-        pattern = self._by_shape.get(key)
-        if pattern is None:
+        words, texts = shape_words(raw)
+        pattern = self._found(words)
+        if pattern is None and len(self._patterns) >= MAX_PATTERNS:
             self._make_room()
-            pattern = self._made(full)
-            self._by_shape[key] = pattern
-        if len(self._by_raw) >= 10 * MAX_PATTERNS:
+            pattern = self._found(words)
+        if pattern is None:
+            pattern = self._made(words, texts)
+        elif pattern.texts != texts:
+            pattern.texts = [merged_word(*pair) for pair in zip(pattern.texts, texts, strict=True)]
+        if len(self._by_raw) >= MAX_RAW_SHAPES:
             self._by_raw.clear()
         self._by_raw[raw] = pattern
         return pattern
 
-    def _made(self, full: str) -> Pattern:
-        name = hashlib.blake2b(full.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-        pattern = Pattern(self._next_id, name, full.split(" "))
-        self._patterns[pattern.id] = pattern
+    def _found(self, words: list[str]) -> Pattern | None:
+        return self._equal.get(" ".join(words)) or self._index.find(words)
+
+    def _made(self, words: list[str], texts: list[str]) -> Pattern:
+        key = " ".join(words)
+        name = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        pattern = Pattern(self._next_id, name, words, texts)
+        self._patterns[pattern.id] = self._equal[key] = pattern
         self._next_id += 1
+        return self._entered(pattern)
+
+    def _entered(self, pattern: Pattern) -> Pattern:
+        """Put ``pattern`` into the index, merging as long as that shows patterns to be one."""
+        while merge := self._index.add(pattern):
+            pattern = self._merged(*merge)
         return pattern
 
+    def _merged(self, group: list[Pattern], holes: frozenset[int]) -> Pattern:
+        """Merge ``group``, oldest first, into its oldest; the caller enters that into the index again."""
+        self._by_raw.clear()  # the merged pattern may match what was answered with younger ones
+        for pattern in group:
+            self._leave(pattern)
+        oldest, *others = group
+        for other in others:
+            oldest.texts = [merged_word(*pair) for pair in zip(oldest.texts, other.texts, strict=True)]
+            oldest.count, oldest.last = oldest.count + other.count, max(oldest.last, other.last)
+            self._end(other, oldest.id)
+        oldest.words = [VALUE if place in holes else word for place, word in enumerate(oldest.words)]
+        oldest.holes = holes
+        return oldest
+
+    def _leave(self, pattern: Pattern) -> None:
+        """Take ``pattern`` out of what lines are looked up in."""
+        self._index.remove(pattern)
+        if not pattern.holes:
+            del self._equal[" ".join(pattern.words)]
+
+    def _end(self, pattern: Pattern, heir: int) -> None:
+        pattern.is_alive = False
+        del self._patterns[pattern.id]
+        self._redirects[pattern.id] = heir
+        while len(self._redirects) > MAX_REDIRECTS:
+            del self._redirects[next(iter(self._redirects))]
+
     def _make_room(self) -> None:
-        if len(self._patterns) < MAX_PATTERNS:
-            return
-        for pattern in sorted(self._patterns.values(), key=lambda one: one.last)[:EVICTED_AT_ONCE]:
-            pattern.is_alive = False
-            del self._patterns[pattern.id]
-            del self._by_shape[without_runs(" ".join(pattern.words))]
-            self._redirects[pattern.id] = OVERFLOW
-        for old in list(self._redirects)[: max(0, len(self._redirects) - MAX_REDIRECTS)]:
-            del self._redirects[old]
+        """Merge crowds of patterns that are alike; if that frees too little, give up the least recently used."""
+        for group in self._crowds():
+            words = [one.words for one in group]
+            holes = frozenset(place for place, column in enumerate(zip(*words, strict=True)) if len(set(column)) > 1)
+            holes = holes.union(*(one.holes for one in group))
+            if says_enough(words[0], holes):
+                self._entered(self._merged(group, holes))
+        excess = len(self._patterns) - MAX_PATTERNS + EVICTED_AT_ONCE
+        for pattern in sorted(self._patterns.values(), key=lambda one: one.last)[: max(0, excess)]:
+            self._leave(pattern)
+            self._end(pattern, OVERFLOW)
+
+    def _crowds(self) -> list[list[Pattern]]:
+        crowds: dict[int, list[list[Pattern]]] = {}
+        for pattern in self.patterns():
+            same_length = crowds.setdefault(len(pattern.words), [])
+            for crowd in same_length:
+                pairs = zip(crowd[0].words, pattern.words, strict=True)
+                if sum(one == other for one, other in pairs) >= CROWD_SHARE * len(pattern.words):
+                    crowd.append(pattern)
+                    break
+            else:
+                same_length.append([pattern])
+        return [crowd for same_length in crowds.values() for crowd in same_length if len(crowd) >= CROWD]
 
     def to_bytes(self) -> bytes:
-        """Return the whole state, compressed; some 40 bytes per pattern and its text."""
-        rows = [[one.id, one.name, " ".join(one.words), one.count, one.last] for one in self._patterns.values()]
+        """Return the whole state, compressed: some 40 bytes per pattern."""
+        rows = [
+            [one.id, one.name, one.count, one.last, sorted(one.holes), "\n".join(one.texts), _other_words(one)]
+            for one in self.patterns()
+        ]
         state = [_VERSION, self._next_id, self._lines, rows, list(self._redirects.items())]
         return zlib.compress(json.dumps(state, separators=(",", ":")).encode(), 6)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Miner":
         """Return the miner that ``to_bytes`` wrote; raise InvalidInputError if ``data`` is something else."""
+        miner = cls()
         try:
-            version, next_id, lines, rows, redirects = json.loads(zlib.decompress(data))
+            version, *state = json.loads(zlib.decompress(data))
+            if version != _VERSION:
+                raise InvalidInputError(f"state of the log pattern miner has version {version}, not {_VERSION}")
+            miner._next_id, miner._lines, rows, redirects = state
         except (zlib.error, ValueError, TypeError) as error:
             raise InvalidInputError("not a state of the log pattern miner") from error
-        if version != _VERSION:
-            raise InvalidInputError(f"state of the log pattern miner has version {version}, not {_VERSION}")
-        miner = cls()
-        miner._next_id, miner._lines, miner._redirects = next_id, lines, dict(redirects)
-        for id_, name, text, count, last in rows:
-            pattern = Pattern(id_, name, text.split(" "), count=count, last=last)
+        miner._redirects = dict(redirects)
+        for id_, name, count, last, places, joined, others in rows:
+            texts, holes = joined.split("\n"), frozenset(places)
+            words = [VALUE if place in holes else grouping_word(text) for place, text in enumerate(texts)]
+            for place, word in others:
+                words[place] = word
+            pattern = Pattern(id_, name, words, texts, holes, count, last)
             miner._patterns[id_] = pattern
-            miner._by_shape[without_runs(text)] = pattern
+            if not holes:
+                miner._equal[" ".join(words)] = pattern
+        miner._index = PatternIndex(miner.patterns())
         return miner
+
+
+def _other_words(pattern: Pattern) -> list[tuple[int, str]]:
+    """Return the grouping words that do not follow from what is shown, with their places."""
+    pairs = enumerate(zip(pattern.words, pattern.texts, strict=True))
+    return [
+        (place, word) for place, (word, text) in pairs if place not in pattern.holes and word != grouping_word(text)
+    ]
 
 
 def mine(lines: list[str]) -> list[tuple[int, str]]:
     """Return (pattern id, template) for each of ``lines``, in order, by a fresh miner.
 
-    The id and template are those that the line's pattern has after the last line.
+    The id and the template are those that the line's pattern has after the last line.
     """
     miner = Miner()
     ids = [miner.resolve(id_) for id_ in miner.add(lines)]
     templates = {id_: miner.template(id_) for id_ in set(ids)}
     return [(id_, templates[id_]) for id_ in ids]
-
-
-__all__ = ["OVERFLOW", "OVERFLOW_NAME", "VALUE", "Miner", "Pattern", "mine"]
