@@ -2,16 +2,16 @@
 
 Across services, by the call graph:
 
-1. Trouble (silence, errors, latency, saturation, a log pattern) of a service explains trouble of those that wait for it;
-   not their silence, since a service whose calls fail still speaks.
+1. Trouble (silence, errors, latency, saturation, a log pattern) of a service explains trouble of those that wait for
+   it; not their silence, since a service whose calls fail still speaks.
 2. Traffic of a service explains a change the same way of the traffic of those it calls or sends messages to; its
    silence explains that theirs drops, or their silence.
 3. Trouble of a service explains that those it calls get less.
 
 Inside a service the measure that comes first in ``MEASURES`` explains the others, unless it began much later; less
-traffic explains no trouble, and fewer errors or less latency explain nothing. More traffic that came in from outside, at
-a service that nobody calls, explains the trouble that begins with it or after; more traffic at a service whose callers
-send no more is what retries make, and follows from the trouble.
+traffic explains no trouble, and fewer errors or less latency explain nothing. More traffic that came in from outside,
+at a service that nobody calls, explains the trouble that begins with it or after; more traffic at a service whose
+callers send no more is what retries make, and follows from the trouble.
 """
 
 from collections.abc import Iterable, Sequence
