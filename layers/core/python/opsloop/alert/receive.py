@@ -1,0 +1,126 @@
+"""What is to be told, read from the events of the bus."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from opsloop.alert.model import (
+    DETECTED,
+    ENDED,
+    FAILED,
+    TEST,
+    DeliveryFailed,
+    DeliveryKey,
+    ResendRequested,
+    Telling,
+    TestRequested,
+)
+from opsloop.anomaly.model import AnomalyDetected, AnomalyEnded, Part, Severity
+from opsloop.clock import parse_time
+from opsloop.errors import InvalidInputError
+
+MOST_EFFECTS = 50
+_STATES = {AnomalyDetected.TYPE: DETECTED, AnomalyEnded.TYPE: ENDED}
+_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_DELIVERY = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)\.(?P<topic>[A-Za-z0-9_-]{1,100})\.(?P<state>[a-z]{1,20})\.(?P<channel>[a-z0-9-]{1,40})"
+)
+
+
+def read_event(detail: object) -> Telling | DeliveryKey:
+    """Return what an event (CloudEvents, EventBridge's ``detail``) asks for: a telling, or one delivery to repeat.
+
+    Raises ``InvalidInputError`` for what is none of ours.
+    """
+    event = _object(detail, "detail")
+    kind, data = event.get("type"), _object(event.get("data"), "data")
+    time = parse_time(_text(event, "time"), name="time")
+    if kind in _STATES:
+        return _anomaly(data, _STATES[str(kind)])
+    if kind == DeliveryFailed.TYPE:
+        return _fault(data, time)
+    if kind == TestRequested.TYPE:
+        channel = data.get("channel") or ""
+        topic = _topic(f"test-{_text(data, 'test_id')}")
+        return Telling(topic, TEST, _day(time), Severity.INFO, "", data, only=str(channel))
+    if kind == ResendRequested.TYPE:
+        return parse_delivery_id(_text(data, "delivery_id"))
+    raise InvalidInputError(f"type: {kind!r} is nothing that people are told of")
+
+
+def parse_delivery_id(text: str) -> DeliveryKey:
+    """Return the key that ``text`` stands for; raise ``InvalidInputError`` if it is none."""
+    match = _DELIVERY.fullmatch(text)
+    if match is None:
+        raise InvalidInputError("id: expected a delivery's id, as GET /v1/alerts/deliveries lists them")
+    return DeliveryKey(match["day"], match["topic"], match["state"], match["channel"])
+
+
+def _anomaly(data: Mapping[str, Any], state: str) -> Telling:
+    anomaly = _object(data.get("anomaly"), "anomaly")
+    listed = data.get("effects") or []
+    if not isinstance(listed, list):
+        raise InvalidInputError("effects: expected a list")
+    effects = [_object(one, "effects") for one in listed[:MOST_EFFECTS]]
+    for one in (anomaly, *effects):
+        _text(one, "service")
+        parse_time(_text(one, "first_minute"), name="first_minute")
+    first = parse_time(_text(anomaly, "first_minute"), name="anomaly.first_minute")
+    parse_time(_text(anomaly, "last_minute"), name="anomaly.last_minute")
+    return Telling(
+        topic=_topic(_text(anomaly, "anomaly_id")),
+        state=state,
+        day=_day(first),
+        severity=max((_severity(one) for one in (anomaly, *effects)), key=list(Severity).index),
+        service=_text(anomaly, "service"),
+        data={"anomaly": dict(anomaly), "effects": [dict(one) for one in effects]},
+        is_effect=anomaly.get("part") == Part.EFFECT,
+        origin_service=str(anomaly.get("origin_service") or ""),
+    )
+
+
+def _fault(data: Mapping[str, Any], time: datetime) -> Telling:
+    """Return the telling of a channel that failed: the same one for all its faults of an hour."""
+    channel = _text(data, "channel")
+    for name in ("delivery_id", "reason"):
+        _text(data, name)
+    return Telling(
+        topic=_topic(f"channel-{channel}-{time.astimezone(UTC):%Y%m%d%H}"),
+        state=FAILED,
+        day=_day(time),
+        severity=Severity.CRITICAL,
+        service="",
+        data=data,
+        without=channel,
+    )
+
+
+def _severity(anomaly: Mapping[str, Any]) -> Severity:
+    try:
+        return Severity(anomaly.get("severity"))
+    except ValueError:
+        raise InvalidInputError(f"severity: {anomaly.get('severity')!r} is not one of {', '.join(Severity)}") from None
+
+
+def _topic(text: str) -> str:
+    if not _TOPIC.fullmatch(text):
+        raise InvalidInputError(f"id: {text[:100]!r} is not 1 to 100 of A-Z a-z 0-9 _ -")
+    return text
+
+
+def _object(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"{name}: expected an object")
+    return value
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidInputError(f"{name}: expected a text")
+    return value
+
+
+def _day(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d}"
