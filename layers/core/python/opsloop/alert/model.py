@@ -119,9 +119,9 @@ class Earlier:
 class Message:
     """What a channel sends, in no channel's form yet: plain text of one line each, links apart.
 
-    ``status`` is the state in a few words, ``headline`` what it is about, ``summary`` one sentence. ``facts`` are pairs of
-    name and value, ``commands`` what to type, ``links`` pairs of text and URL. ``earlier`` is the message of the same
-    ``thread`` that this one follows. ``is_repeat``: a copy may have arrived before.
+    ``status`` is the state in a few words, ``headline`` what it is about, ``summary`` one sentence. ``facts`` are pairs
+    of name and value, ``commands`` what to type, ``links`` pairs of text and URL. ``earlier`` is the message of
+    the same ``thread`` that this one follows. ``is_repeat``: a copy may have arrived before.
     """
 
     delivery_id: str

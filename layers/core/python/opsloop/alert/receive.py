@@ -98,7 +98,7 @@ def _fault(data: Mapping[str, Any], time: datetime) -> Telling:
 
 def _severity(anomaly: Mapping[str, Any]) -> Severity:
     try:
-        return Severity(anomaly.get("severity"))
+        return Severity(str(anomaly.get("severity")))
     except ValueError:
         raise InvalidInputError(f"severity: {anomaly.get('severity')!r} is not one of {', '.join(Severity)}") from None
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from opsloop.alert.model import ENDED, FAILED, TEST, DeliveryKey, Earlier, Message, Section, Telling
-from opsloop.alert.words import duration, line, moment, number, quantities
+from opsloop.alert.words import band, duration, line, moment, number, quantities
 from opsloop.clock import parse_time
 from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
@@ -51,7 +51,8 @@ def _of_anomaly(
 ) -> Message:
     anomaly: Mapping[str, Any] = telling.data["anomaly"]
     effects: Sequence[Mapping[str, Any]] = telling.data["effects"]
-    about = headline(anomaly)
+    about = _over(anomaly) if telling.state == ENDED else headline(anomaly)
+    reason = line(anomaly.get("reason") or about, 900)
     severity = telling.severity.upper()
     anomaly_id = line(anomaly["anomaly_id"], 100)
     return Message(
@@ -62,7 +63,7 @@ def _of_anomaly(
         subject=line(f"[opsloop] {'ENDED' if telling.state == ENDED else severity} {about}", 160),
         status=_status(telling, anomaly),
         headline=about,
-        summary=line(anomaly.get("reason") or about, 1_000),
+        summary=line(f"It is over. What it was: {reason}" if telling.state == ENDED else reason, 1_000),
         facts=tuple(_facts(telling, anomaly)),
         sections=tuple(_sections(anomaly, effects)),
         commands=(f"opsloop anomaly show {anomaly_id}",),
@@ -74,22 +75,31 @@ def _of_anomaly(
 
 def headline(anomaly: Mapping[str, Any]) -> str:
     """Return what an anomaly is in a few words: ``payments p95 2.4 s, usually 0.3 s``."""
-    who = line(anomaly["service"], 80)
-    if anomaly.get("operation"):
-        who = f"{who} {line(anomaly['operation'], 80)}"
+    who, what = _subject(anomaly)
     if anomaly.get("direction") == "silent":
         return f"{who} is silent since {moment(_time(anomaly, 'first_minute'))}"
-    measure = str(anomaly.get("measure", ""))
-    what = _NAMES.get(measure) or line(measure, 40)
-    if measure == "saturation" and anomaly.get("metric"):
-        what = line(anomaly["metric"], 60)
     value, expected = _known(anomaly, "value"), _known(anomaly, "expected")
     shown, usual = quantities(line(anomaly.get("unit", ""), 20), value, expected)
     if value is None:
         return f"{who} {what} is unusual"
-    if measure == "pattern" and not expected:
+    if anomaly.get("measure") == "pattern" and not expected:
         return f"{who} new {what} {shown}"
     return f"{who} {what} {shown}" if expected is None else f"{who} {what} {shown}, usually {usual}"
+
+
+def _over(anomaly: Mapping[str, Any]) -> str:
+    who, what = _subject(anomaly)
+    return f"{who} is heard from again" if anomaly.get("direction") == "silent" else f"{who} {what} is as usual again"
+
+
+def _subject(anomaly: Mapping[str, Any]) -> tuple[str, str]:
+    """Return who it is about and what was measured."""
+    who, measure = line(anomaly["service"], 80), str(anomaly.get("measure", ""))
+    if anomaly.get("operation"):
+        who = f"{who} {line(anomaly['operation'], 80)}"
+    if measure == "saturation" and anomaly.get("metric"):
+        return who, line(anomaly["metric"], 60)
+    return who, _NAMES.get(measure) or line(measure, 40)
 
 
 def _status(telling: Telling, anomaly: Mapping[str, Any]) -> str:
@@ -103,14 +113,14 @@ def _status(telling: Telling, anomaly: Mapping[str, Any]) -> str:
 def _facts(telling: Telling, anomaly: Mapping[str, Any]) -> list[tuple[str, str]]:
     unit = line(anomaly.get("unit", ""), 20)
     value, expected, low, high = (_known(anomaly, name) for name in ("value", "expected", "low", "high"))
-    shown, usual, least, most = quantities(unit, value, expected, low, high)
+    shown, usual, *_ = quantities(unit, value, expected, low, high)
     facts = []
     if value is not None:
         facts.append(("At last" if telling.state == ENDED else "Now", shown))
     if expected is not None:
         facts.append(("Usually", usual))
     if low is not None and high is not None:
-        facts.append(("Expected band", f"{least} to {most}"))
+        facts.append(("Expected band", band(unit, low, high, value, expected)))
     facts.append(("First minute", moment(_time(anomaly, "first_minute"))))
     if telling.state == ENDED:
         facts.append(("Last minute", moment(_time(anomaly, "last_minute"))))

@@ -208,7 +208,7 @@ class Teller:
     def _give_up(self, record: Delivery) -> None:
         """Announce that a channel was not told, before it is recorded: what a crash leaves out is announced again."""
         if not record.state.may_be_resent or record.telling.state not in (DETECTED, ENDED):
-            return  # a fault of a channel is not told of a channel's fault, and who tests a channel sees what comes of it
+            return  # of a fault no fault is told, and who tests a channel sees what comes of it
         what, service = record.subject, record.telling.service
         self._announce(DeliveryFailed(record.key.id, record.key.channel, record.reason, what, service))
 

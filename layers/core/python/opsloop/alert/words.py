@@ -31,6 +31,13 @@ def quantities(unit: str, *values: float | None) -> list[str]:
     return ["unknown" if value is None else f"{number(value * scale)}{suffix}" for value in values]
 
 
+def band(unit: str, low: float, high: float, *beside: float | None) -> str:
+    """Return a range with its unit once, on the scale of ``quantities(unit, low, high, *beside)``."""
+    known = [abs(value) for value in (low, high, *beside) if value is not None]
+    scale, suffix = _scale(unit, max(known))
+    return f"{number(low * scale)} to {number(high * scale)}{suffix}"
+
+
 def number(value: float) -> str:
     """Return ``value`` with the digits that matter: 12,300, 240, 2.4, 0.31, 0.0042."""
     if value != value or value in (float("inf"), float("-inf")):
