@@ -24,6 +24,7 @@ BUILT_IN = {
     "counts_4xx_as_errors": False,
     "replica_attribute": "",
     "backfill_from": "",
+    "anomaly": {},
     "runbook": "",
 }
 UNDECLARED = {"tier": 4, "owner": "nobody", "contact": "nobody", "environment": "production"}

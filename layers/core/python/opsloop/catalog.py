@@ -24,7 +24,8 @@ class Service:
     telemetry but is in no catalog file. ``counts_4xx_as_errors``: also the caller's mistakes are errors of this
     service. ``replica_attribute`` tells replicas of one sender apart, of which one counts. Telemetry since
     ``backfill_from`` (a day, UTC) keeps its own time however late it comes; empty: the usual limit holds. ``runbook``
-    is the URL of the page that says what to do when the service misbehaves.
+    is the URL of the page that says what to do when the service misbehaves. ``anomaly`` says from when on something is
+    unusual, where the defaults of ``opsloop.anomaly.policy`` do not fit.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Service:
     replica_attribute: str = ""
     backfill_from: str = ""
     runbook: str = ""
+    anomaly: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,225 @@
+"""One bucket of all series: which begin to be unusual, which go on, which are over.
+
+A series begins to be unusual with one strong bucket, or with two moderate ones of the last three on the same side; it
+is over after three calm buckets. Nothing is learned of a series while it is unusual, for a day at most: what lasts
+longer is learned as any other value, and is over when it is expected. Silence of a service begins with two buckets
+without anything, after six hours at least in which it was heard steadily, and ends with two with something.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsloop.anomaly import series as of
+from opsloop.anomaly.policy import PRESETS, Rules
+from opsloop.anomaly.presets import CRITICAL, NONE, crossed
+from opsloop.anomaly.series import BUCKET_MINUTES
+from opsloop.anomaly.state import Columns, Memory
+from opsloop.dataclass import dataclass
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+STRONG, MODERATE = 0.9, 0.6
+WINDOW_BITS = 0b111
+CALM_BUCKETS, CALM_SILENCE = 3, 2
+NOT_LEARNED_MINUTES = 1440
+GONE_MINUTES = 60
+"""An unusual series without a value for so long is over: what became of it is not known."""
+NOISE = 12.0
+"""Counting noise: what chance alone brings with a probability below e**-12, 6 in a million, is not noise [1]_ (H.
+Chernoff's bound for a Poisson count)."""
+PERCENTILE_NOISE = 6.0
+"""A p95 of n requests must lie a further 6 / sqrt(n) of itself above what was expected: of 50 it is a coarse number."""
+STEADY_WEIGHT = 1 / 144  # twelve hours of buckets
+STEADY_RATIO, STEADY_BUCKETS = 0.98, 72
+
+
+class Scores(NamedTuple):
+    """What the mathematics says of each row: score and votes in [0, 1], what was expected and the band around it."""
+
+    score: Floats
+    zscore: Floats
+    shift: Floats
+    drift: Floats
+    expected: Floats
+    low: Floats
+    high: Floats
+
+
+class Mathematics(Protocol):
+    """Scores rows bucket by bucket. Its columns hold all that it remembers."""
+
+    def fresh(self, rows: int) -> Columns:
+        """Return the columns of ``rows`` series of which nothing is known yet."""
+
+    def step(self, columns: Columns, minute: int, values: Floats, is_learned: Flags) -> Scores:
+        """Score ``values``, NaN where missing, of the bucket at ``minute``; then learn those that shall be, in place.
+
+        ``expected`` is NaN where too little is known to expect anything; scores are 0 there.
+        """
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The values of all rows in the bucket at ``minute``, and how many requests or lines are behind each.
+
+    ``is_excluded``: rows of services whose time is kept out of baselines. ``is_partial``: data of this bucket are
+    still missing, so counts would be too low.
+    """
+
+    minute: int
+    value: Floats
+    weight: Floats
+    is_excluded: Flags
+    is_partial: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Rows by what happens to them, and the numbers behind it. ``level`` and ``preset`` are those of ``crossed``."""
+
+    began: NDArray[np.int64]
+    goes_on: NDArray[np.int64]
+    ended: NDArray[np.int64]
+    lost: NDArray[np.int64]
+    is_high: Flags
+    is_hit: Flags
+    scores: Scores
+    value: Floats
+    level: NDArray[np.int8]
+    preset: NDArray[np.int8]
+
+
+def judge(memory: Memory, bucket: Bucket, rules: Rules, mathematics: Mathematics) -> Verdict:
+    """Judge one bucket and remember it: ``memory``'s columns are changed, its open anomalies and watermark are not."""
+    own, minute = memory.own, bucket.minute
+    is_count = rules.is_of(of.RATE, of.THROUGHPUT, of.PATTERN, of.SILENCE)
+    value = np.where(is_count & bucket.is_partial, np.nan, bucket.value)
+    is_silence = rules.is_of(of.SILENCE)
+    is_known = ~np.isnan(value)
+    own["heard"][is_known] = minute
+    is_open, since = _open_rows(memory)
+    is_learned = ~bucket.is_excluded & ~(is_open & (minute - since < NOT_LEARNED_MINUTES))
+    scores = mathematics.step(memory.maths, minute, np.where(is_silence, np.nan, value), is_learned)
+    is_steady = _steady(own, value, is_silence, is_learned)
+    has_history = np.where(
+        is_silence, is_steady, (minute - own["born"] >= rules.history) & ~np.isnan(scores.expected)
+    ).astype(bool)
+    is_candidate = rules.judged & is_known & has_history
+    is_high, is_far = _beyond(value, bucket.weight, scores, rules)
+    score = np.where(is_silence, np.where(value == 0, MODERATE, 0.0), scores.score)
+    is_far |= is_silence & (value == 0)
+    moderate = is_candidate & is_far & (score >= MODERATE)
+    strong = moderate & (score >= STRONG)
+    level, preset = crossed(rules, value, bucket.weight, scores.expected, is_known=has_history)
+    level = np.where(rules.judged & is_known, level, NONE).astype(np.int8)
+    is_hit = moderate | (level > NONE)
+    _remember_hits(own, is_hit, is_high, is_known)
+    hits = np.where(is_high, own["high_hits"], own["low_hits"])
+    is_twice = is_hit & ((hits & (hits - np.minimum(hits, 1))) != 0)  # two bits at least
+    begins = ~is_open & (strong | is_twice | (level > NONE))
+    begins = _without_covered(begins, is_open, memory, rules)
+    calm = own["calm"]
+    is_over = is_open & (calm >= np.where(is_silence, CALM_SILENCE, CALM_BUCKETS))
+    is_lost = is_open & ~is_silence & (minute - own["heard"] >= GONE_MINUTES)
+    return Verdict(
+        began=np.flatnonzero(begins),
+        goes_on=np.flatnonzero(is_open & ~is_over & ~is_lost),
+        ended=np.flatnonzero(is_over),
+        lost=np.flatnonzero(is_lost & ~is_over),
+        is_high=is_high,
+        is_hit=is_hit,
+        scores=scores._replace(score=np.where(level == CRITICAL, 1.0, np.maximum(score, np.where(level, 0.9, 0.0)))),
+        value=value,
+        level=level,
+        preset=preset,
+    )
+
+
+def preset_name(verdict: Verdict, row: int) -> str:
+    """Return the preset that the row's value crosses, "" if none."""
+    return PRESETS[verdict.preset[row]] if verdict.level[row] else ""
+
+
+def first_hit(own: Columns, row: int, minute: int, *, is_high: bool) -> int:
+    """Return the minute of the first of the buckets because of which a row begins to be unusual at ``minute``."""
+    hits = int(own["high_hits" if is_high else "low_hits"][row]) | 1
+    return minute - BUCKET_MINUTES * (hits.bit_length() - 1)
+
+
+def _open_rows(memory: Memory) -> tuple[Flags, NDArray[np.int64]]:
+    """Return which rows have an open anomaly, and since which minute."""
+    since = np.array(
+        [memory.open[key].first_minute if key in memory.open else -1 for key in memory.keys]
+        if memory.open
+        else np.full(len(memory.keys), -1),
+        dtype=np.int64,
+    )
+    return since >= 0, since
+
+
+def _steady(own: Columns, value: Floats, is_silence: Flags, is_learned: Flags) -> Flags:
+    """Return of which services silence would be a surprise; then remember whether each was heard."""
+    steps = own["steps"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = own["steady"] / (1 - (1 - STEADY_WEIGHT) ** steps)
+        is_steady: Flags = is_silence & (steps >= STEADY_BUCKETS) & (share >= STEADY_RATIO)
+    rows = is_silence & ~np.isnan(value) & is_learned
+    own["steady"][rows] += np.float32(STEADY_WEIGHT) * (value[rows] - own["steady"][rows]).astype(np.float32)
+    steps[rows] += 1
+    return is_steady
+
+
+def _beyond(value: Floats, weight: Floats, scores: Scores, rules: Rules) -> tuple[Flags, Flags]:
+    """Return which values lie above what was expected, and which by more than all floors and chance, and on a side
+    that is looked at."""
+    expected = scores.expected
+    with np.errstate(invalid="ignore", divide="ignore"):
+        is_high = value > expected
+        distance = np.abs(value - expected)
+        relative = rules.relative + np.where(rules.is_of(of.P95), PERCENTILE_NOISE / np.sqrt(np.maximum(weight, 1)), 0)
+        floor = np.maximum(rules.absolute, relative * np.abs(expected)) / rules.sensitivity
+        is_rate = rules.is_of(of.RATE, of.PATTERN)
+        usual_count = expected * np.where(is_rate, BUCKET_MINUTES, weight)
+        traffic = np.where(is_rate, np.maximum(weight, usual_count), weight)
+        is_far = (distance >= floor) & (traffic >= rules.requests)
+        is_far &= np.where(is_high, rules.high & (value > scores.high), rules.low & (value < scores.low))
+        count = np.where(is_rate, weight, value * weight)
+        is_counted = is_rate | rules.is_of(of.ERROR_RATIO)
+        is_far &= ~is_counted | (_surprise(count, usual_count) * rules.sensitivity >= NOISE)
+    return is_high, is_far
+
+
+def _surprise(count: Floats, usual: Floats) -> Floats:
+    """Return minus the logarithm of a bound of the probability to see ``count``, or further off, where ``usual`` is
+    the mean: ``k ln(k / m) - k + m``."""
+    usual = np.maximum(usual, 0.5)
+    count = np.maximum(count, 0.0)
+    surprise: Floats = np.where(count > 0, count * np.log(np.maximum(count, 1e-12) / usual), 0.0) - count + usual
+    return surprise
+
+
+def _remember_hits(own: Columns, is_hit: Flags, is_high: Flags, is_known: Flags) -> None:
+    """Shift the bits of the last buckets on, and count the calm ones; a missing value changes neither."""
+    for name, side in (("high_hits", is_high), ("low_hits", ~is_high)):
+        shifted = ((own[name].astype(np.int64) << 1) | (is_hit & side)) & WINDOW_BITS
+        own[name][:] = np.where(is_known, shifted, own[name])
+    calm = np.minimum(own["calm"].astype(np.int64) + 1, 250)
+    own["calm"][:] = np.where(is_known, np.where(is_hit, 0, calm), own["calm"])
+
+
+def _without_covered(begins: Flags, is_open: Flags, memory: Memory, rules: Rules) -> Flags:
+    """Return ``begins`` without operations whose whole service is, or becomes, unusual in the same measure."""
+    rows = np.flatnonzero(begins & rules.operation)
+    if not len(rows):
+        return begins
+    whole = {
+        (memory.keys[row].service, memory.keys[row].measure)
+        for row in np.flatnonzero((begins | is_open) & ~rules.operation).tolist()
+    }
+    answer = begins.copy()
+    for row in rows.tolist():
+        answer[row] = (memory.keys[row].service, memory.keys[row].measure) not in whole
+    return answer
