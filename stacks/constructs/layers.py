@@ -46,6 +46,7 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "health_check",
         "health_probe",
         "kpi_query",
+        "kpi_rollup",
         "telemetry_fold",
         "telemetry_ingest",
         "telemetry_receive",

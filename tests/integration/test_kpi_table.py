@@ -1,5 +1,7 @@
 """Pages of KPI rows in DynamoDB: what is read is what was saved, and nobody's save is lost."""
 
+import json
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -126,6 +128,27 @@ def test_the_last_hour_rolled_up_never_goes_back(table, aws):
     table.mark_rolled_up(HOUR)
     table.mark_rolled_up(HOUR - 60)
     assert reader.last_rolled_up() == HOUR
+
+
+def test_a_page_is_stored_as_it_ever_was_and_read_from_that(table, aws):
+    """The item is spelt out: pages of years lie in tables, whatever wrote them."""
+    key = page_key(row())
+    content = zlib.compress(json.dumps([row_json(row())]).encode())
+    item = {
+        "pk": {"S": "shop"},
+        "sk": {"S": "hour#2026-11-20#request#GET /"},
+        "rows": {"B": content},
+        "expires_at": {"N": "1"},
+        "version": {"N": "7"},
+    }
+    aws.client("dynamodb").put_item(TableName=aws.names["KPI_TABLE"], Item=item)
+    (page,) = table.read([key]).values()
+    assert (page.rows, page.version) == ((row(),), 7)
+    table.save(page.with_rows([row(HOUR + 60)]), retention_days=1)
+    (saved,) = aws.items("KPI_TABLE")
+    assert {name: list(value) for name, value in saved.items()} == {name: list(value) for name, value in item.items()}
+    assert saved["version"] == {"N": "8"}
+    assert len(json.loads(zlib.decompress(saved["rows"]["B"]))) == 2
 
 
 def test_a_missing_table_is_a_dependency_that_is_unavailable(aws):

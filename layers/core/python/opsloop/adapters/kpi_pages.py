@@ -5,15 +5,13 @@ By the small client: a question for a month of hours is one call for 31 pages, a
 
 import zlib
 from binascii import a2b_base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
+from opsloop.adapters.aws_dynamodb import batch_get
 from opsloop.errors import DependencyUnavailableError
 from opsloop.kpi.model import ROLLUP_MARK, PageKey, StoredPage, page_key, sort_key, stored_rows
-
-MAX_KEYS = 100  # of one BatchGetItem
-MAX_ROUNDS = 20  # each answers some keys: what is left after them means that the table is throttled
 
 
 class KpiPages:
@@ -26,12 +24,13 @@ class KpiPages:
     def read(self, keys: Iterable[PageKey]) -> dict[PageKey, StoredPage]:
         """Return the pages under ``keys`` that exist."""
         wanted = {(key.service, sort_key(key)): key for key in keys}
-        names = list(wanted)
         found: dict[PageKey, StoredPage] = {}
-        for first in range(0, len(names), MAX_KEYS):
-            for item in self._batch([{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in names[first : first + MAX_KEYS]]):
+        try:
+            for item in batch_get(self._client, self._table, list(wanted)):
                 key = wanted[item["pk"]["S"], item["sk"]["S"]]
                 found[key] = StoredPage(key, _rows(item))
+        except AwsError as error:
+            raise DependencyUnavailableError(f"kpi table: {error.code}") from error
         return found
 
     def read_range(self, service: str, resolution: str, first: str, last: str) -> list[StoredPage]:
@@ -62,16 +61,6 @@ class KpiPages:
         request = {"TableName": self._table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}
         item = self._call("GetItem", request).get("Item")
         return int(item["start_minute"]["N"]) if item else None
-
-    def _batch(self, keys: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        left: dict[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        for _ in range(MAX_ROUNDS):
-            answer = self._call("BatchGetItem", {"RequestItems": left})
-            yield from answer["Responses"].get(self._table, ())
-            left = answer.get("UnprocessedKeys") or {}
-            if not left:
-                return
-        raise DependencyUnavailableError("kpi table: it leaves keys unread")
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:

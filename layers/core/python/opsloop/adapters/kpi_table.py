@@ -6,13 +6,13 @@ operations over a range of days are one query (docs/adr/0009-kpi-pages.md). Read
 
 import json
 import zlib
+from binascii import a2b_base64
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
-from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute, VersionAttribute
-from pynamodb.exceptions import PutError, PynamoDBException
-from pynamodb.models import Model
-
+from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
+from opsloop.adapters.aws_dynamodb import batch_get
 from opsloop.errors import ConflictError, DependencyUnavailableError
 from opsloop.kpi.model import ROLLUP_MARK, KpiRow, Page, PageKey, page_key, row_from_json, row_json, sort_key
 
@@ -20,64 +20,39 @@ CONFLICTS_ALLOWED = 5
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
-class KpiPageRecord(Model):
-    """Stored shape of a page."""
-
-    class Meta:
-        table_name = "unbound"  # KpiTable sets it
-
-    pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True)
-    rows = BinaryAttribute(legacy_encoding=False)
-    expires_at = NumberAttribute()
-    version = VersionAttribute()
-
-
-class RollupMarkRecord(Model):
-    """Stored shape of the note that a whole hour was rolled up: one item."""
-
-    class Meta:
-        table_name = "unbound"  # KpiTable sets it
-
-    pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True)
-    start_minute = NumberAttribute()
-
-
 class KpiTable:
     """Pages of KPI rows, read and saved, and the note of the last hour that was rolled up for all services."""
 
     def __init__(self, table_name: str) -> None:
-        for record in (KpiPageRecord, RollupMarkRecord):
-            record.Meta.table_name = table_name
-            record._connection = None  # a model keeps the connection of the table that it was first bound to
+        self._table = table_name
+        self._client = JsonClient(DYNAMODB)
 
     def read(self, keys: Iterable[PageKey]) -> dict[PageKey, Page]:
         """Return the pages under ``keys`` that exist."""
         wanted = {(key.service, sort_key(key)): key for key in keys}
         try:
-            records = list(KpiPageRecord.batch_get(list(wanted), consistent_read=True)) if wanted else []
-        except PynamoDBException as error:
-            raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
-        return {wanted[record.pk, record.sk]: _page(record) for record in records}
+            items = list(batch_get(self._client, self._table, list(wanted)))
+        except AwsError as error:
+            raise DependencyUnavailableError(f"kpi table: {error.code}") from error
+        return {wanted[item["pk"]["S"], item["sk"]["S"]]: _page(item) for item in items}
 
     def save(self, page: Page, *, retention_days: int) -> None:
         """Write ``page``; raise ``ConflictError`` if it was saved by somebody else since it was read."""
         content = json.dumps([row_json(row) for row in page.rows], separators=(",", ":"))
-        record = KpiPageRecord(
-            page.key.service,
-            sort_key(page.key),
-            rows=zlib.compress(content.encode()),
-            expires_at=int((page.end + timedelta(days=retention_days)).timestamp()),
-        )
-        if page.version is not None:
-            record.version = page.version
-        try:
-            record.save()
-        except PutError as error:
-            if error.cause_response_code == CONDITION_FAILED:
-                raise ConflictError(f"kpi page {record.pk} {record.sk} is past version {page.version}") from error
-            raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
+        pk, sk = page.key.service, sort_key(page.key)
+        item = {
+            "pk": {"S": pk},
+            "sk": {"S": sk},
+            "rows": {"B": zlib.compress(content.encode())},
+            "expires_at": {"N": str(int((page.end + timedelta(days=retention_days)).timestamp()))},
+            "version": {"N": str((page.version or 0) + 1)},
+        }
+        if page.version is None:
+            was_saved = self._put_if(item, "attribute_not_exists(version)")
+        else:
+            was_saved = self._put_if(item, "version = :read", {":read": {"N": str(page.version)}})
+        if not was_saved:
+            raise ConflictError(f"kpi page {pk} {sk} is past version {page.version}")
 
     def put_rows(self, rows: Sequence[KpiRow], *, retention_days: int) -> int:
         """Put ``rows`` into their pages, newer ones there kept; return how many pages changed."""
@@ -92,12 +67,10 @@ class KpiTable:
 
     def mark_rolled_up(self, hour: int) -> None:
         """Note that the hour starting at minute ``hour`` is rolled up for every service, unless a later one is."""
-        record = RollupMarkRecord(*ROLLUP_MARK, start_minute=hour)
-        try:
-            record.save(RollupMarkRecord.pk.does_not_exist() | (RollupMarkRecord.start_minute <= hour))
-        except PutError as error:
-            if error.cause_response_code != CONDITION_FAILED:
-                raise DependencyUnavailableError(f"kpi table: {error.cause_response_code}") from error
+        pk, sk = ROLLUP_MARK
+        start = {"N": str(hour)}
+        item = {"pk": {"S": pk}, "sk": {"S": sk}, "start_minute": start}
+        self._put_if(item, "attribute_not_exists(pk) OR start_minute <= :hour", {":hour": start})
 
     def _put(self, page: Page, rows: Sequence[KpiRow], retention_days: int) -> bool:
         for _ in range(CONFLICTS_ALLOWED):
@@ -111,7 +84,18 @@ class KpiTable:
                 page = self.read([page.key]).get(page.key, Page(page.key))
         raise ConflictError(f"kpi page {page.key}: changed {CONFLICTS_ALLOWED} times while it was being saved")
 
+    def _put_if(self, item: dict[str, Any], condition: str, values: dict[str, Any] | None = None) -> bool:
+        """Put ``item`` if ``condition`` holds for what is in its place; return whether it did."""
+        request = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
+        try:
+            self._client.call("PutItem", request | ({"ExpressionAttributeValues": values} if values else {}))
+        except AwsError as error:
+            if error.code == CONDITION_FAILED:
+                return False
+            raise DependencyUnavailableError(f"kpi table: {error.code}") from error
+        return True
 
-def _page(record: KpiPageRecord) -> Page:
-    rows = tuple(row_from_json(row) for row in json.loads(zlib.decompress(record.rows)))
-    return Page(page_key(rows[0]), rows, int(record.version))
+
+def _page(item: dict[str, Any]) -> Page:
+    rows = tuple(row_from_json(row) for row in json.loads(zlib.decompress(a2b_base64(item["rows"]["B"]))))
+    return Page(page_key(rows[0]), rows, int(item["version"]["N"]))
