@@ -42,6 +42,7 @@ class PatternIndex:
 
     def __init__(self, patterns: Iterable[Pattern] = ()) -> None:
         self._lengths: dict[int, _SameLength] = {}
+        self.entered = 0  # patterns ever entered: what has left still takes memory
         for pattern in patterns:
             self._enter(pattern)
 
@@ -81,6 +82,7 @@ class PatternIndex:
         """Enter ``pattern`` and return the groups that it is in, each with the places in which they may differ."""
         if len(pattern.words) > MAX_INDEXED_WORDS:
             return []
+        self.entered += 1
         same = self._lengths.setdefault(len(pattern.words), _SameLength())
         if pattern.holes not in same.forms:
             same.forms[pattern.holes] = {}

@@ -15,8 +15,8 @@ MIN_PREFIXED_FIRST_WORDS = 4  # ... but com.example.one, com.example.two are val
 MIN_KEPT_WORDS = 3  # with letters must stay the same beside variable places: less says nothing about the line
 
 _INFLECTED = re.compile(r"[a-z](?:ed|ing|[a-z]ion)\Z")
-_LETTER = re.compile(r"[A-Za-z]")
-_WORD = re.compile(r"[A-Za-z]{2}")
+_LETTER = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"[^\W\d_]{2}")
 _NUMBER = re.compile(r"\d+")
 
 

@@ -6,6 +6,7 @@ Method, sources and figures: docs/domains/log_patterns.md.
 import hashlib
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 
 from opsloop.errors import InvalidInputError
@@ -17,9 +18,10 @@ MAX_PATTERNS = 1_000  # alive per service: more than any of 8 sample systems has
 EVICTED_AT_ONCE = 100  # least recently used ones go together, so that a flood of new shapes costs little each
 MAX_REDIRECTS = 4_000  # ids that ended lately and are still resolved; older ones count as overflow
 MAX_RAW_SHAPES = 20_000  # remembered, some 4 MB
+MAX_ENTERED = 3 * MAX_PATTERNS  # patterns into the index before it is made anew, without what has gone since
 OVERFLOW = 0  # id of lines whose pattern was given up
 OVERFLOW_NAME = "overflow"
-CROWD = 4  # patterns of one length that share CROWD_SHARE of their words are one, once there is no room for each
+CROWD = 4  # patterns that share CROWD_SHARE of their words are one, once there is no room for each
 CROWD_SHARE = 0.6
 _VERSION = 2
 
@@ -76,6 +78,8 @@ class Miner:
         if pattern is None and len(self._patterns) >= MAX_PATTERNS:
             self._make_room()
             pattern = self._found(words)
+        if self._index.entered > MAX_ENTERED:
+            self._index = PatternIndex(self.patterns())
         if pattern is None:
             pattern = self._made(words, texts)
         elif pattern.texts != texts:
@@ -131,29 +135,31 @@ class Miner:
 
     def _make_room(self) -> None:
         """Merge crowds of patterns that are alike; if that frees too little, give up the least recently used."""
-        for group in self._crowds():
-            words = [one.words for one in group]
-            holes = frozenset(place for place, column in enumerate(zip(*words, strict=True)) if len(set(column)) > 1)
-            holes = holes.union(*(one.holes for one in group))
-            if says_enough(words[0], holes):
+        for crowd, holes in self._crowds():
+            group = [one for one in crowd if one.is_alive]
+            if len(group) >= CROWD and says_enough(group[0].words, holes):
                 self._entered(self._merged(group, holes))
         excess = len(self._patterns) - MAX_PATTERNS + EVICTED_AT_ONCE
         for pattern in sorted(self._patterns.values(), key=lambda one: one.last)[: max(0, excess)]:
             self._leave(pattern)
             self._end(pattern, OVERFLOW)
 
-    def _crowds(self) -> list[list[Pattern]]:
-        crowds: dict[int, list[list[Pattern]]] = {}
-        for pattern in self.patterns():
-            same_length = crowds.setdefault(len(pattern.words), [])
-            for crowd in same_length:
-                pairs = zip(crowd[0].words, pattern.words, strict=True)
-                if sum(one == other for one, other in pairs) >= CROWD_SHARE * len(pattern.words):
-                    crowd.append(pattern)
-                    break
-            else:
-                same_length.append([pattern])
-        return [crowd for same_length in crowds.values() for crowd in same_length if len(crowd) >= CROWD]
+    def _crowds(self) -> list[tuple[list[Pattern], frozenset[int]]]:
+        """Return groups of patterns that share the words which are frequent in their places, with the other places."""
+        patterns = self.patterns()
+        seen = Counter((len(one.words), *pair) for one in patterns for pair in enumerate(one.words))
+        crowds: dict[tuple[str | None, ...], list[Pattern]] = {}
+        for one in patterns:
+            length = len(one.words)
+            rare = {place for place, word in enumerate(one.words) if seen[length, place, word] < CROWD} | one.holes
+            if len(rare) <= (1 - CROWD_SHARE) * length:
+                kept = tuple(None if place in rare else word for place, word in enumerate(one.words))
+                crowds.setdefault(kept, []).append(one)
+        return [
+            (crowd, frozenset(place for place, word in enumerate(kept) if word is None))
+            for kept, crowd in crowds.items()
+            if len(crowd) >= CROWD
+        ]
 
     def to_bytes(self) -> bytes:
         """Return the whole state, compressed: some 40 bytes per pattern."""
