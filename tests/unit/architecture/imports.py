@@ -113,7 +113,7 @@ def _adapter_may(file: str, module: str) -> bool:
     if module.startswith("opsloop.adapters.aws_"):  # the client that several adapters share, as they share boto3
         return True
     if Path(file).name.startswith("search_"):  # one adapter in several modules; its client in those that speak to it
-        is_client = top == "opensearchpy" and Path(file).name.startswith("search_opensearch")
+        is_client = top in {"opensearchpy", "urllib3"} and Path(file).name.startswith("search_opensearch")
         return is_client or module.startswith("opsloop.adapters.search_") or _is_shared(module)
     return _is_shared(module)
 

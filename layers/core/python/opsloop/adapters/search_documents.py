@@ -14,7 +14,7 @@ from opsloop.search import MAX_SIZE, Document, IndexSpec, Kind, Query, Refused
 MAX_ID_BYTES = 512  # OpenSearch's own limit
 MAX_DOCUMENT_BYTES = 4 << 20
 MAX_DEPTH = 50
-MAX_KEYWORD = 8_000  # characters; a longer value is kept, not searched (Lucene takes 32,766 bytes)
+MAX_KEYWORD = 8_000  # UTF-16 units, as Java counts; a longer value is kept, not searched (Lucene takes 32,766 bytes)
 MAX_TERMS = 1_000  # values of one term
 MAX_TIME = 1 << 62  # ns: the year 2116
 ORDERS = ("newest", "oldest", "relevance")
@@ -84,11 +84,15 @@ def _ready(spec: IndexSpec, document: Document) -> Ready:
             raise _UnfitError(f"its field {field} is {_shown(value)}, and no {kind}")
         if kind == Kind.VECTOR:
             vectors[field] = value
-        elif kind in (Kind.TIME, Kind.NUMBER) or (kind == Kind.KEYWORD and len(value) <= MAX_KEYWORD):
+        elif kind in (Kind.TIME, Kind.NUMBER) or (kind == Kind.KEYWORD and _is_short(value)):
             values[field] = value
     if spec.time_field not in values:
         raise _UnfitError(f"it has no {spec.time_field}")
     return Ready(document.doc_id, text, int(values[spec.time_field]), values, vectors, indexed(spec, content))
+
+
+def _is_short(text: str) -> bool:
+    return (len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2) <= MAX_KEYWORD
 
 
 def _bytes(text: str, what: str) -> bytes:

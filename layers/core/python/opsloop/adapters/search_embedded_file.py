@@ -7,15 +7,14 @@ other, each for no longer than a transaction of some hundred documents.
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
 
+from opsloop.adapters.search_kinds import changed_field, described
 from opsloop.errors import DependencyUnavailableError, InvalidInputError
 from opsloop.search import IndexSpec, Kind
 
-T = TypeVar("T")
 BUSY_TIMEOUT_S = 5.0
 FORMAT = 1  # raise it when tables change: files of another format are made anew
 _TYPES = {Kind.KEYWORD: "TEXT", Kind.TIME: "INTEGER", Kind.NUMBER: "REAL"}
@@ -157,23 +156,3 @@ class Index:
 def column(field: str) -> str:
     """Return the name of the column that holds the values of ``field``."""
     return f"f_{field}"
-
-
-def described(spec: IndexSpec) -> dict[str, str]:
-    """Return what must agree between an index and those who use it: the kinds of fields, and which is the time."""
-    kinds = {
-        name: f"{kind}:{spec.dimensions}" if kind == Kind.VECTOR else str(kind) for name, kind in spec.fields.items()
-    }
-    return kinds | {"@time": spec.time_field}
-
-
-def changed_field(known: Mapping[str, str], wanted: Mapping[str, str]) -> str:
-    """Return which field is described otherwise than before, or ""."""
-    for name, kind in wanted.items():
-        if known.get(name, kind) != kind:
-            return f"{name} is {known[name]} in the index and {kind} here"
-    return ""
-
-
-Reader = Callable[[sqlite3.Connection], T]
-Row = tuple[Any, ...]
