@@ -1,8 +1,8 @@
 """A small client of AWS: signed requests over kept connections, with retries.
 
-boto3 takes 190 ms of a cold start and 40 MB; this takes 10 and 2. It knows what our hot paths need: the JSON protocols
-of DynamoDB, Kinesis and EventBridge, and objects of S3. Not here: proxies, FIPS and dual-stack endpoints, paginators,
-streaming (docs/adr/0012-small-aws-client.md).
+boto3 takes 190 ms of a cold start and 40 MB; this takes 10 and 2. It knows what we need: the JSON protocols of
+DynamoDB, Kinesis, EventBridge, SQS and Secrets Manager, the query protocol of SES, objects of S3. Not here: proxies, FIPS,
+dual-stack endpoints, paginators, streaming (docs/adr/0012-small-aws-client.md).
 """
 
 import json
@@ -74,6 +74,8 @@ class JsonService(NamedTuple):
 DYNAMODB = JsonService("dynamodb", "DynamoDB_20120810", "1.0")
 KINESIS = JsonService("kinesis", "Kinesis_20131202", "1.1")
 EVENTBRIDGE = JsonService("events", "AWSEvents", "1.1")
+SECRETS_MANAGER = JsonService("secretsmanager", "secretsmanager", "1.1")
+SQS = JsonService("sqs", "AmazonSQS", "1.0")
 
 
 class AwsClient:
@@ -209,6 +211,21 @@ class JsonClient:
         return document
 
 
+class QueryClient:
+    """Operations of a service that takes forms and answers in XML. ``host``: its name in host names."""
+
+    def __init__(self, service: str, *, host: str, version: str, **options: Any) -> None:
+        self._host, self._version = host, version
+        self._client = AwsClient(service, **options)
+
+    def call(self, operation: str, arguments: Mapping[str, str]) -> str:
+        """Return the answer of ``operation``, in XML; raise ``AwsError``."""
+        form = canonical_query({"Action": operation, "Version": self._version, **arguments})
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = self._client.request(_endpoint(self._host), "POST", "/", headers=headers, body=form.encode())
+        return answer.body.decode("utf-8", "replace")
+
+
 class ObjectClient:
     """Objects of one bucket."""
 
@@ -281,11 +298,12 @@ def _error_of(answer: Answer) -> AwsError:
         message = str(document.get("message", document.get("Message", "")))
         reasons = tuple(str(one.get("Code")) for one in document.get("CancellationReasons") or ())
     else:
-        code, message = _between(text, "Code"), _between(text, "Message")
+        code, message = between(text, "Code"), between(text, "Message")
     return AwsError(
         code or f"HTTP{answer.status}", answer.status, message, date=answer.headers.get("date", ""), reasons=reasons
     )
 
 
-def _between(text: str, tag: str) -> str:
+def between(text: str, tag: str) -> str:
+    """Return what stands in the first ``tag`` of an XML text, empty if there is none."""
     return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]

@@ -54,7 +54,8 @@ def endpoint(service: str, *, host_prefix: str = "") -> Endpoint:
 
 def overridden(service: str) -> str:
     """Return the URL that the environment gives for ``service``, or ""."""
-    variable = {"events": "EVENTBRIDGE"}.get(service, service.upper())
+    named = {"events": "EVENTBRIDGE", "email": "SES", "secretsmanager": "SECRETS_MANAGER"}
+    variable = named.get(service, service.upper())
     return os.environ.get(f"AWS_ENDPOINT_URL_{variable}") or os.environ.get("AWS_ENDPOINT_URL") or ""
 
 

@@ -87,6 +87,10 @@ class Connection:
             self.close()
         return answer
 
+    def open(self) -> None:
+        """Open the connection now, so that a failure here is one before anything was sent; raise ``OSError``."""
+        self._open()
+
     def __del__(self) -> None:
         self.close()
 

@@ -79,8 +79,10 @@ def _row(content: str) -> str:
 
 
 def _figures(figures: list[tuple[str, str]]) -> str:
+    rest = 100 - _NARROW * (len(figures) - 1)
     cells = "".join(
-        f'<td width="{100 - _NARROW * (len(figures) - 1) if name == _BAND else _NARROW}%" valign="top" style="padding:10px;border-left:{0 if at == 0 else 1}px solid {LINE}">'
+        f'<td width="{rest if name == _BAND else _NARROW}%" valign="top" style="padding:10px;'
+        f'border-left:{0 if at == 0 else 1}px solid {LINE}">'
         f'<div style="font-size:12px;line-height:16px;color:{QUIET}">{escape(name)}</div>'
         f'<div style="font-size:16px;line-height:24px;font-weight:600;color:{INK}">{escape(value)}</div></td>'
         for at, (name, value) in enumerate(figures)

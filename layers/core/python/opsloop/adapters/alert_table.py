@@ -1,0 +1,137 @@
+"""The alert table: what became of every message on every channel, by day of what it is about."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
+from opsloop.alert.model import Delivery, DeliveryKey, DeliveryState, Telling
+from opsloop.anomaly.model import Severity
+from opsloop.errors import ConflictError, DependencyUnavailableError
+
+REFUSED = "ConditionalCheckFailedException"
+DAY_S = 86_400
+MAX_BODY_BYTES = 350_000  # of DynamoDB's 400 KB
+
+
+class AlertTable:
+    """Deliveries in DynamoDB; they expire ``retention_days`` after their last change."""
+
+    def __init__(self, table_name: str, *, retention_days: int = 90) -> None:
+        self._table, self._retention_s = table_name, retention_days * DAY_S
+        self._client = JsonClient(DYNAMODB)
+
+    def get(self, key: DeliveryKey) -> Delivery | None:
+        """Return the record as it is now; raise ``DependencyUnavailableError``."""
+        item = self._item(_place(key))
+        return None if item is None else _delivery(item)
+
+    def save(self, delivery: Delivery) -> None:
+        """Write the record if the version before it is still there (none for 1).
+
+        Raises ``ConflictError`` if somebody else wrote meanwhile, ``DependencyUnavailableError`` if that is not known.
+        """
+        token = os.urandom(8).hex()
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if delivery.version > 1:
+            condition = {
+                "ConditionExpression": "version = :before",
+                "ExpressionAttributeValues": {":before": {"N": str(delivery.version - 1)}},
+            }
+        item = {
+            **_place(delivery.key),
+            "version": {"N": str(delivery.version)},
+            "state": {"S": delivery.state},
+            "body": {"S": _body(delivery)},
+            "written_by": {"S": token},
+            "expires_at": {"N": str(int(delivery.changed_at) + self._retention_s)},
+        }
+        try:
+            self._client.call("PutItem", {"TableName": self._table, "Item": item, **condition})
+        except AwsError as error:
+            if error.code != REFUSED:
+                raise _unavailable(error) from error
+            # an answer that was lost on its way is asked for again: then it is our own write that is in the way
+            if (self._item(_place(delivery.key)) or {}).get("written_by") != {"S": token}:
+                raise ConflictError(f"delivery {delivery.key.id} is past version {delivery.version}") from error
+
+    def of_topic(self, day: str, topic: str, state: str) -> list[Delivery]:
+        """Return the records of one state of a topic, one per channel."""
+        return [_delivery(item) for item in self._items(day, f"{topic}#{state}#")]
+
+    def of_day(self, day: str, topic: str = "") -> Iterator[Delivery]:
+        """Yield the records of what is about that day, or of one topic of it."""
+        for item in self._items(day, f"{topic}#" if topic else ""):
+            yield _delivery(item)
+
+    def note_heard(self, day: str, topic: str) -> None:
+        """Keep that the beginning of a topic was heard of."""
+        expires_at = {"N": str(_epoch_s(day) + self._retention_s)}
+        item = {**_heard(day, topic), "expires_at": expires_at}
+        self._call("PutItem", {"TableName": self._table, "Item": item})
+
+    def was_heard(self, day: str, topic: str) -> bool:
+        """Return whether the beginning of a topic was heard of."""
+        return self._item(_heard(day, topic)) is not None
+
+    def _item(self, place: dict[str, Any]) -> dict[str, Any] | None:
+        answer = self._call("GetItem", {"TableName": self._table, "Key": place, "ConsistentRead": True})
+        found: dict[str, Any] | None = answer.get("Item")
+        return found
+
+    def _items(self, day: str, prefix: str) -> Iterator[dict[str, Any]]:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": f"day#{day}"}} | ({":prefix": {"S": prefix}} if prefix else {}),
+        }
+        while True:
+            page = self._call("Query", request)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._client.call(operation, request)
+        except AwsError as error:
+            raise _unavailable(error) from error
+
+
+def _place(key: DeliveryKey) -> dict[str, Any]:
+    return {"pk": {"S": f"day#{key.day}"}, "sk": {"S": f"{key.topic}#{key.state}#{key.channel}"}}
+
+
+def _heard(day: str, topic: str) -> dict[str, Any]:
+    return {"pk": {"S": f"heard#{day}"}, "sk": {"S": topic}}
+
+
+def _body(delivery: Delivery) -> str:
+    """Return the record as JSON; of a telling too large to be kept the effects are left out."""
+    content = asdict(delivery)
+    text = json.dumps(content, ensure_ascii=False)
+    if len(text.encode()) <= MAX_BODY_BYTES:
+        return text
+    content["telling"]["data"] = {**content["telling"]["data"], "effects": []}
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _delivery(item: dict[str, Any]) -> Delivery:
+    content = json.loads(item["body"]["S"])
+    told = content["telling"]
+    telling = Telling(**{**told, "severity": Severity(told["severity"])})
+    key, state = DeliveryKey(**content["key"]), DeliveryState(content["state"])
+    return Delivery(**{**content, "key": key, "telling": telling, "state": state})
+
+
+def _epoch_s(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
+
+
+def _unavailable(error: AwsError) -> DependencyUnavailableError:
+    return DependencyUnavailableError(f"alert table: {error.code}")
