@@ -18,7 +18,7 @@ from opsloop.telemetry.claim import Claim
 from opsloop.telemetry.model import LOG_START, BodyStore
 from opsloop.telemetry.segment import Committed, Mark, RawItem, Segment, decode_body, encode_body
 
-MAX_ITEM_BYTES = 350_000  # of body and fingerprints; DynamoDB's limit is 400 KB for everything
+MAX_ITEM_BYTES = 350_000  # of body, fingerprints and links; DynamoDB's limit is 400 KB for everything
 MAX_GUARDS = 98  # a transaction ends at 100 items
 SHARDS = "shards"
 CLAIM_DAYS = 120  # longer than a quarantined object is kept, after which nobody can replay it again
@@ -78,7 +78,7 @@ class TelemetryLog:
         """
         fingerprints = struct.pack(f">{len(segment.fingerprints)}Q", *segment.fingerprints)
         body = encode_body(segment.cells, segment.shares, segment.exemplars)
-        is_large = len(body) + len(fingerprints) > MAX_ITEM_BYTES
+        is_large = len(body) + len(fingerprints) + len(segment.links) > MAX_ITEM_BYTES
         if is_large and may_split:
             raise TooLargeError(f"{log}: {segment.records} records make more than {MAX_ITEM_BYTES} bytes")
         item: dict[str, Any] = {
@@ -97,12 +97,14 @@ class TelemetryLog:
             item["min_minute"] = {"N": str(segment.cells.minute.min())}
             item["max_minute"] = {"N": str(segment.cells.minute.max())}
         item |= {"body_key": {"S": self._store.put(body)}} if is_large else {"body": {"B": body}}
-        is_large = len(fingerprints) > MAX_ITEM_BYTES
+        is_large = len(fingerprints) + len(segment.links) > MAX_ITEM_BYTES
         item |= (
             {"fingerprints_key": {"S": self._store.put(fingerprints)}}
             if is_large
             else {"fingerprints": {"B": fingerprints}}
         )
+        if segment.links:
+            item["links"] = {"B": segment.links}
         if segment.log_requests and self._raw is not None:
             item["raw_key"] = {"S": self._raw.put(log, segment.start, segment.end, segment.log_requests)}
         self._commit(item, guards[:MAX_GUARDS], claim)
@@ -136,7 +138,8 @@ class TelemetryLog:
             body = a2b_base64(item["body"]["B"]) if "body" in item else self._store.get(item["body_key"]["S"])
             arrival = float(item["last_arrival"]["N"])
             cells, shares, exemplars = decode_body(body)
-            found.append(Committed(log, item["sk"]["S"], item["to"]["S"], cells, shares, arrival, exemplars))
+            links = a2b_base64(item["links"]["B"]) if "links" in item else b""
+            found.append(Committed(log, item["sk"]["S"], item["to"]["S"], cells, shares, arrival, exemplars, links))
             if len(found) == limit:
                 break
         return found

@@ -18,6 +18,8 @@ from opsloop.telemetry.exemplar import Exemplar, keep_one_each
 from opsloop.telemetry.fault import UNEXPECTED
 from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.limit import limit_series
+from opsloop.telemetry.link_sample import sample
+from opsloop.telemetry.links import pack
 from opsloop.telemetry.logs import read_logs
 from opsloop.telemetry.metrics import read_metrics
 from opsloop.telemetry.otlp_schema import SIGNALS, Signal
@@ -113,7 +115,7 @@ def plan(
     tally.logs.sort(key=itemgetter(0))  # what was salvaged came last
     arrivals = [record.arrival_s for record in fresh]
     shares = _shares(tally)
-    cells, exemplars = _result(tally, catalog)
+    cells, exemplars, links = _result(tally, catalog)
     return Segment(
         start=log.tip,
         end=fresh[-1].sequence,
@@ -129,26 +131,30 @@ def plan(
         first_arrival_s=min(arrivals),
         last_arrival_s=max(arrivals),
         exemplars=exemplars,
+        links=links,
         log_requests=tuple((arrivals[number], request) for number, request in tally.logs),
     )
 
 
-def _result(tally: _Tally, catalog: Catalog) -> tuple[Aggregate, tuple[Exemplar, ...]]:
-    """Return the cells of everything, no more series than allowed, and the exemplars of those that are left."""
+def _result(tally: _Tally, catalog: Catalog) -> tuple[Aggregate, tuple[Exemplar, ...], bytes]:
+    """Return the cells of everything, no more series than allowed, exemplars of those that are left, and the links."""
     wholes = [merge(tally.parts)] if tally.parts else []
-    exemplars = tally.exemplars
+    exemplars, links = tally.exemplars, b""
     for timed in (tally.spans, tally.counted):
         if timed:
             values, minute = joined([one.values for one in timed]), np.concatenate([one.minute for one in timed])
             wholes.append(aggregate(values, minute))
             time_ns = np.concatenate([one.time_ns for one in timed])
-            exemplars += slowest(values, minute, time_ns, [one.spans for one in timed if one.spans])
+            places = [one.spans for one in timed if one.spans]
+            exemplars += slowest(values, minute, time_ns, places)
+            sampled = sample(values, minute, places)
+            links = pack(sampled) if sampled is not None else links
     cells = wholes[0] if len(wholes) == 1 else merge(wholes)
     limited = limit_series(cells, lambda service: catalog.service(service).series_limit)
     if limited is not cells:
         left = set(limited.series)
         exemplars = [one for one in exemplars if one.series in left]
-    return limited, keep_one_each(exemplars)
+    return limited, keep_one_each(exemplars), links
 
 
 def _parts(
@@ -259,7 +265,7 @@ def _without(one: Decoded, is_bad: NDArray[np.bool_]) -> Decoded:
     """Return the items of the good requests only."""
     kept = ~is_bad[one.record]
     cells = one.cells.only(kept) if isinstance(one.cells, Values) else select(one.cells, kept)
-    spans = one.spans and Spans(one.spans.data, one.spans.begin[kept], one.spans.end[kept])
+    spans = one.spans and Spans(one.spans.buffer, one.spans.begin[kept], one.spans.end[kept])
     return one._replace(cells=cells, record=one.record[kept], time_ns=one.time_ns[kept], spans=spans)
 
 
@@ -268,14 +274,14 @@ def _minutes(one: Decoded, arrival: Ints, rules: _Rules) -> tuple[Ints, int]:
     minute = (one.time_ns // np.uint64(NS_PER_MINUTE)).view(np.int64)
     is_off = minute < arrival - rules.max_age_minutes
     if is_off.any():
-        opened = np.array([_backfill_minute(rules.catalog, series.service) for series in one.cells.series])
+        opened = np.array([backfill_minute(rules.catalog, series.service) for series in one.cells.series])
         is_off &= minute < opened.take(one.cells.series_index)
     is_off |= minute > arrival + MAX_AHEAD_MINUTES
     clamped = int(np.count_nonzero(is_off))
     return (np.where(is_off, arrival, minute) if clamped else minute), clamped
 
 
-def _backfill_minute(catalog: Catalog, service: str) -> int:
+def backfill_minute(catalog: Catalog, service: str) -> int:
     """Return the minute from which on the service's telemetry keeps its own time, however old it is."""
     day = catalog.service(service).backfill_from
     return (date.fromisoformat(day) - EPOCH_DAY).days * MINUTES_PER_DAY if day else _NEVER

@@ -48,6 +48,7 @@ class Segment:
     ``records`` counts all of them; ``duplicates`` of their requests, and what is ``unreadable``, added nothing.
     ``items`` are spans, log records and data points; ``clamped`` of them were moved to the minute of their arrival,
     and ``dropped`` ones, not among them, held no number. ``fingerprints`` are of the requests that are no duplicates.
+    ``links``: a sample of the spans, packed, no bytes without spans (``opsloop.telemetry.links``).
     ``log_requests``: those of them that hold log records, the good parts only, each with the arrival of its record.
     """
 
@@ -66,6 +67,7 @@ class Segment:
     last_arrival_s: float
     exemplars: tuple[Exemplar, ...] = ()
     log_requests: tuple[tuple[float, bytes], ...] = ()
+    links: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Committed:
     shares: tuple[Share, ...]
     last_arrival_s: float
     exemplars: tuple[Exemplar, ...] = ()
+    links: bytes = b""
 
 
 @dataclass(frozen=True)

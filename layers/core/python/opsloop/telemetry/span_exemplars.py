@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from opsloop.clock import MINUTES_PER_HOUR
-from opsloop.telemetry.columns import LEN, Bits, Ints
+from opsloop.telemetry.columns import LEN, Bits, Buffer, Ints
 from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.values import Values
@@ -17,9 +17,9 @@ _TRACE_ID_FIRST, _SPAN_ID_NEXT = b"\x0a\x10", b"\x12\x08"  # as exporters write 
 
 
 class Spans(NamedTuple):
-    """Where spans lie: the one that is number ``i`` from ``begin[i]`` to ``end[i]`` of ``data``."""
+    """Where spans lie: the one that is number ``i`` from ``begin[i]`` to ``end[i]`` of ``buffer``."""
 
-    data: bytes
+    buffer: Buffer
     begin: Ints
     end: Ints
 
@@ -47,7 +47,7 @@ def slowest(values: Values, minute: Ints, time_ns: Bits, places: Sequence[Spans]
         number = int(np.searchsorted(ends, row, side="right"))
         part = places[number]
         at = row - int(ends[number]) + len(part.begin)
-        trace_id, span_id = _ids(part.data, int(part.begin[at]), int(part.end[at]))
+        trace_id, span_id = _ids(part.buffer.data, int(part.begin[at]), int(part.end[at]))
         if len(trace_id) == 16 and len(span_id) == 8:
             series = values.series[values.series_index[row]]
             start = int(hour[row]) * MINUTES_PER_HOUR

@@ -55,7 +55,7 @@ def read_spans(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decoded]
     )
     values = Values(series, index, duration, is_error)
     none_dropped = np.zeros(len(bodies), dtype=np.int64)
-    places = Spans(requests.buffer.data, spans.begin, spans.end)
+    places = Spans(requests.buffer, spans.begin, spans.end)
     return [Decoded(values, spans.record, start, none_dropped, spans=places)], requests.is_bad
 
 
