@@ -102,9 +102,8 @@ def main(arguments: list[str] | None = None) -> None:
             measure(one, cloud) for one in read_functions() if not options.functions or one.name in options.functions
         ]
     loop_ms = plain_loop_ms()
-    print(
-        f"{'function':20} {'import ms':>9} {'least':>6} {'mark':>5} {'of numpy':>8} {'1st call +':>10} {'RSS MB':>7}  spent on"
-    )
+    head = f"{'import ms':>9} {'least':>6} {'mark':>5} {'of numpy':>8} {'1st call +':>10} {'RSS MB':>7}"
+    print(f"{'function':20} {head}  spent on")
     for row in rows:
         shares = ", ".join(f"{group} {share:.0%}" for group, share in row["spent_on"].items())
         numbers = f"{row['import_ms']:9.1f} {row['least_ms']:6.1f} {row['mark_ms']:5.0f} {row['of_numpy']:8.2f}"
