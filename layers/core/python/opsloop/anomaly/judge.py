@@ -6,7 +6,7 @@ longer is learned as any other value, and is over when it is expected. Silence o
 without anything, after six hours at least in which it was heard steadily, and ends with two with something.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ from opsloop.anomaly.policy import PRESETS, Rules
 from opsloop.anomaly.presets import CRITICAL, NONE, crossed
 from opsloop.anomaly.series import BUCKET_MINUTES
 from opsloop.anomaly.state import Columns, Memory
+from opsloop.anomaly.step import step
 from opsloop.dataclass import dataclass
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-STRONG, MODERATE = 0.9, 0.6
+STRONG, MODERATE = 0.65, 0.5
+SECONDS = 60
 WINDOW_BITS = 0b111
 CALM_BUCKETS, CALM_SILENCE = 3, 2
 NOT_LEARNED_MINUTES = 1440
@@ -32,12 +34,16 @@ NOISE = 12.0
 Chernoff's bound for a Poisson count)."""
 PERCENTILE_NOISE = 6.0
 """A p95 of n requests must lie a further 6 / sqrt(n) of itself above what was expected: of 50 it is a coarse number."""
+SILENCE_SCORE, NOVEL_SCORE = 0.9, 0.9
 STEADY_WEIGHT = 1 / 144  # twelve hours of buckets
 STEADY_RATIO, STEADY_BUCKETS = 0.98, 72
 
 
 class Scores(NamedTuple):
-    """What the mathematics says of each row: score and votes in [0, 1], what was expected and the band around it."""
+    """What the mathematics says of each row: score and votes in [0, 1], what was expected and the band around it.
+
+    Rows without a value, and those of which too little is known to expect anything, have score 0 and NaN for the rest.
+    """
 
     score: Floats
     zscore: Floats
@@ -48,31 +54,19 @@ class Scores(NamedTuple):
     high: Floats
 
 
-class Mathematics(Protocol):
-    """Scores rows bucket by bucket. Its columns hold all that it remembers."""
-
-    def fresh(self, rows: int) -> Columns:
-        """Return the columns of ``rows`` series of which nothing is known yet."""
-
-    def step(self, columns: Columns, minute: int, values: Floats, is_learned: Flags) -> Scores:
-        """Score ``values``, NaN where missing, of the bucket at ``minute``; then learn those that shall be, in place.
-
-        ``expected`` is NaN where too little is known to expect anything; scores are 0 there.
-        """
-
-
 @dataclass(frozen=True)
 class Bucket:
     """The values of all rows in the bucket at ``minute``, and how many requests or lines are behind each.
 
     ``is_excluded``: rows of services whose time is kept out of baselines. ``is_partial``: data of this bucket are
-    still missing, so counts would be too low.
+    still missing, so counts would be too low. ``is_novel``: patterns of errors that were never seen before.
     """
 
     minute: int
     value: Floats
     weight: Floats
     is_excluded: Flags
+    is_novel: Flags
     is_partial: bool = False
 
 
@@ -92,7 +86,7 @@ class Verdict:
     preset: NDArray[np.int8]
 
 
-def judge(memory: Memory, bucket: Bucket, rules: Rules, mathematics: Mathematics) -> Verdict:
+def judge(memory: Memory, bucket: Bucket, rules: Rules) -> Verdict:
     """Judge one bucket and remember it: ``memory``'s columns are changed, its open anomalies and watermark are not."""
     own, minute = memory.own, bucket.minute
     is_count = rules.is_of(of.RATE, of.THROUGHPUT, of.PATTERN, of.SILENCE)
@@ -102,20 +96,23 @@ def judge(memory: Memory, bucket: Bucket, rules: Rules, mathematics: Mathematics
     own["heard"][is_known] = minute
     is_open, since = _open_rows(memory)
     is_learned = ~bucket.is_excluded & ~(is_open & (minute - since < NOT_LEARNED_MINUTES))
-    scores = mathematics.step(memory.maths, minute, np.where(is_silence, np.nan, value), is_learned)
+    scores = _scores(memory, minute, np.where(is_silence, np.nan, value), is_learned)
     is_steady = _steady(own, value, is_silence, is_learned)
     has_history = np.where(
         is_silence, is_steady, (minute - own["born"] >= rules.history) & ~np.isnan(scores.expected)
     ).astype(bool)
     is_candidate = rules.judged & is_known & has_history
     is_high, is_far = _beyond(value, bucket.weight, scores, rules)
-    score = np.where(is_silence, np.where(value == 0, MODERATE, 0.0), scores.score)
-    is_far |= is_silence & (value == 0)
-    moderate = is_candidate & is_far & (score >= MODERATE)
-    strong = moderate & (score >= STRONG)
+    score = np.where(is_silence, np.where(value == 0, SILENCE_SCORE, 0.0), scores.score)
+    score = np.where(bucket.is_novel, NOVEL_SCORE, score)
+    is_high, is_far = is_high & ~is_silence, is_far | (is_silence & (value == 0))
+    is_novel = bucket.is_novel & rules.judged & (bucket.weight >= rules.requests)
+    moderate = (is_candidate & is_far & (score >= MODERATE)) | is_novel
+    strong = moderate & ~is_silence & (score >= STRONG)
     level, preset = crossed(rules, value, bucket.weight, scores.expected, is_known=has_history)
     level = np.where(rules.judged & is_known, level, NONE).astype(np.int8)
-    is_hit = moderate | (level > NONE)
+    still = is_open & is_known & is_far & ~is_silence  # a lasting shift does not jump again
+    is_hit = moderate | still | (level > NONE)
     _remember_hits(own, is_hit, is_high, is_known)
     hits = np.where(is_high, own["high_hits"], own["low_hits"])
     is_twice = is_hit & ((hits & (hits - np.minimum(hits, 1))) != 0)  # two bits at least
@@ -136,6 +133,19 @@ def judge(memory: Memory, bucket: Bucket, rules: Rules, mathematics: Mathematics
         level=level,
         preset=preset,
     )
+
+
+def _scores(memory: Memory, minute: int, value: Floats, is_learned: Flags) -> Scores:
+    """Score the rows that have a value, then learn those that shall be."""
+    rows = np.flatnonzero(~np.isnan(value))
+    votes = step(memory.maths, rows, minute * SECONDS, value[rows], is_learned[rows])
+    whole = np.full((len(Scores._fields), len(value)), np.nan)
+    whole[0] = 0.0
+    known = rows[votes.is_known]
+    columns = (votes.combined, votes.zscore, votes.shift, votes.drift, votes.expected, votes.low, votes.high)
+    for place, column in enumerate(columns):
+        whole[place, known] = column[votes.is_known]
+    return Scores(*whole)
 
 
 def preset_name(verdict: Verdict, row: int) -> str:
@@ -177,7 +187,7 @@ def _beyond(value: Floats, weight: Floats, scores: Scores, rules: Rules) -> tupl
     that is looked at."""
     expected = scores.expected
     with np.errstate(invalid="ignore", divide="ignore"):
-        is_high = value > expected
+        is_high = ~(value < expected)
         distance = np.abs(value - expected)
         relative = rules.relative + np.where(rules.is_of(of.P95), PERCENTILE_NOISE / np.sqrt(np.maximum(weight, 1)), 0)
         floor = np.maximum(rules.absolute, relative * np.abs(expected)) / rules.sensitivity

@@ -1,7 +1,7 @@
 """What one save of the detector leaves to be done: anomalies to store, and events to publish.
 
-It is saved together with what the detector remembers, and done afterwards: killed in between, the next run does it, with
-the same ids. Doing it twice changes nothing but that an event is published twice, under one id.
+It is saved together with what the detector remembers, and done afterwards: killed in between, the next run does it,
+with the same ids. Doing it twice changes nothing but that an event is published twice, under one id.
 """
 
 import json

@@ -1,8 +1,8 @@
 """From when on something is called unusual: the floors of each measure, and what a team decided in the catalog.
 
 A score alone never calls anybody. Beside it a value must lie by a relative and an absolute margin from what was
-expected, enough requests must be behind it, and there must be enough history to expect anything. OpenSearch's
-suppression by such a margin cut its false alarms by 92.6 % on NAB's CloudWatch set: it matters more than the model [1]_.
+expected, enough requests must be behind it, and there must be enough history to expect anything. In OpenSearch
+such a margin cut false alarms by 92.6 % on NAB's CloudWatch set: it matters more than the model [1]_.
 
 References
 ----------
@@ -21,6 +21,7 @@ from opsloop.catalog import Catalog, Service
 from opsloop.dataclass import dataclass, field, replace
 
 HOUR, DAY = 60, 1440
+SOME = 16 * HOUR
 PRESETS = ("error_rate", "p95", "pool", "disk", "service_down")
 POOL_PREFIXES = ("db.client.connection", "db.client.connections")
 DISK_PREFIXES = ("system.filesystem", "disk.")
@@ -46,10 +47,10 @@ class Floor:
 
 FLOORS: Mapping[str, Floor] = {
     of.RATE: Floor(0.5, 10.0, 50.0, DAY),
-    of.ERROR_RATIO: Floor(1.0, 0.02, 20.0, 3 * HOUR, low=False),
-    of.P95: Floor(0.5, 20.0, 50.0, 3 * HOUR, low=False),
+    of.ERROR_RATIO: Floor(1.0, 0.02, 20.0, SOME, low=False),
+    of.P95: Floor(0.5, 20.0, 50.0, SOME, low=False),
     of.THROUGHPUT: Floor(0.5, 1.0, 0.0, DAY),
-    of.SATURATION: Floor(0.2, 0.1, 0.0, 3 * HOUR, low=False),
+    of.SATURATION: Floor(0.2, 0.1, 0.0, SOME, low=False),
     of.PATTERN: Floor(3.0, 2.0, 10.0, DAY, low=False),
     of.SILENCE: Floor(0.0, 0.0, 0.0, 6 * HOUR, high=False),
 }

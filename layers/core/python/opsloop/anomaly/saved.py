@@ -1,4 +1,4 @@
-"""What lies in the detector's item, as bytes: a noun of its own, so that readers of one part need not know the others."""
+"""What lies in the detector's item, as bytes: readers of one part need not know the others."""
 
 import json
 import zlib

@@ -6,7 +6,7 @@
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from opsloop.anomaly.model import Anomaly
 from opsloop.anomaly.record import from_record, record
 from opsloop.anomaly.series import Key
+from opsloop.anomaly.step import fresh
 from opsloop.dataclass import dataclass, field
 from opsloop.errors import InvalidInputError
 
@@ -48,11 +49,11 @@ class Memory:
     told_from: int
     keys: list[Key] = field(default_factory=list)
     own: Columns = field(default_factory=lambda: fresh_columns(0))
-    maths: Columns = field(default_factory=dict)
+    maths: Columns = field(default_factory=lambda: fresh(0))
     open: dict[Key, Anomaly] = field(default_factory=dict)
 
-    def grow(self, keys: Sequence[Key], minute: int, fresh: Callable[[int], Columns]) -> None:
-        """Add a row for each of ``keys``, born at ``minute``; ``fresh(n)`` gives the mathematics' columns."""
+    def grow(self, keys: Sequence[Key], minute: int) -> None:
+        """Add a row for each of ``keys``, born at ``minute``."""
         added = fresh_columns(len(keys))
         added["born"][:] = minute
         added["heard"][:] = minute
@@ -109,7 +110,7 @@ def decode(body: bytes) -> Memory:
             head["told_from"],
             [Key(service, *rest) for service, each in head["keys"] for rest in each],
             {**fresh_columns(0), **groups["own"]},
-            groups["maths"],
+            {**fresh(0), **groups["maths"]},
             {Key(*key): from_record(content) for key, content in head["open"]},
         )
     except (zlib.error, struct.error, ValueError, KeyError, TypeError) as error:
