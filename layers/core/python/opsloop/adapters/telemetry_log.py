@@ -146,7 +146,10 @@ class TelemetryLog:
 
     def raw_after(self, log: str, position: str, limit: int) -> list[RawItem]:
         """Return up to ``limit`` items of ``log`` that follow ``position``, oldest first, with their raw requests."""
-        options = {"ProjectionExpression": "sk, #to, last_arrival, raw_key", "ExpressionAttributeNames": _NAMES}
+        options: dict[str, Any] = {
+            "ProjectionExpression": "sk, #to, last_arrival, raw_key",
+            "ExpressionAttributeNames": _NAMES,
+        }
         found = self._query(log, *_after(position), Limit=limit, **options)
         return [_raw_item(item) for item in islice(found, limit)]
 

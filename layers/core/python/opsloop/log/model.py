@@ -72,6 +72,14 @@ class PatternHour:
     severities: Mapping[str, str]
 
 
+@dataclass(frozen=True, order=True)
+class Pending:
+    """An object whose documents the search store does not have yet; its records arrived at ``since_s`` (epoch)."""
+
+    key: str
+    since_s: int
+
+
 class BodyStore(Protocol):
     """Where bodies lie that are too large for a table item."""
 

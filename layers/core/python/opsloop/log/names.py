@@ -13,6 +13,7 @@ from opsloop.errors import InvalidInputError
 RAW, LOGS, STATE, HOURS = "raw/", "logs/", "state/", "hours/"
 """What lies in the bucket: requests as they came, documents, states of miners, large bodies of pattern counts."""
 
+PENDING_PARTITIONS, PENDING_DAYS = 4, 90
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _MAX_FOLDER = 150  # S3 keys end at 1,024 bytes
 _HOUR_FORMAT = "%Y-%m-%dT%H"
@@ -43,7 +44,14 @@ def log_of_raw(key: str) -> str:
     return unquote(parts[1].replace("!", "%"), errors="surrogatepass")
 
 
-def batch_name(log: str, start: str, step: int) -> str:
+def is_kept(key: str, position: str) -> bool:
+    """Return whether a log that was kept up to ``position`` is past the item whose requests lie under ``key``."""
+    end = key.rpartition("-")[2].removesuffix(".zst").partition("~")[0]
+    reached = position.partition("+")[0]
+    return end.isdigit() and reached.isdigit() and int(end) <= int(reached)
+
+
+def batch_name(log: str, start: str, step: str) -> str:
     """Return what tells the documents of one step of one log item from all others, on every attempt."""
     return f"{_digest(log)}-{_place(start)}-{step}"
 
@@ -65,6 +73,19 @@ def service_key(kind: str, service: str) -> str:
 def objects_key(service: str, day: str) -> str:
     """Return the partition of the log table that holds the object index of ``service`` and ``day``."""
     return f"objects#{day}#{service}"
+
+
+def pending_key(key: str, since_s: int) -> tuple[str, str]:
+    """Return where the log table holds that the object ``key`` is not searchable yet: the longest waiting come first.
+
+    They are spread over ``PENDING_PARTITIONS``, since one partition takes a thousand writes a second.
+    """
+    return pending_partition(int(sha256(key.encode()).hexdigest(), 16) % PENDING_PARTITIONS), f"{since_s:012d}#{key}"
+
+
+def pending_partition(number: int) -> str:
+    """Return the partition of that number."""
+    return f"pending#{number}"
 
 
 def hour_key(hour: int) -> str:

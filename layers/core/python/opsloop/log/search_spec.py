@@ -1,0 +1,22 @@
+"""How log documents are searched."""
+
+from opsloop.search import IndexSpec, Kind
+
+LOGS = IndexSpec(
+    "logs",
+    {
+        "time": Kind.TIME,
+        "service": Kind.KEYWORD,
+        "severity": Kind.KEYWORD,
+        "template": Kind.KEYWORD,
+        "trace_id": Kind.KEYWORD,
+        "span_id": Kind.KEYWORD,
+        "event_name": Kind.KEYWORD,
+        "body": Kind.TEXT,
+        "body_json": Kind.OBJECT,
+        "attributes": Kind.OBJECT,
+    },
+    "time",
+)
+"""Documents as ``opsloop.log.document`` makes them. The resource is kept and not searched: its words are those of every
+record of a service."""
