@@ -55,9 +55,7 @@ def sample(values: Values, minute: Ints, places: Sequence[Spans], most: int = MO
         ids = _ids(part.buffer, begin, end, traces, is_usual.take(rows))
         chosen.append(_Chosen(rows + first, begin, end, traces, *ids, np.full(len(rows), number)))
         first += len(part.begin)
-    whole = _Chosen(*(np.concatenate(column) for column in zip(*chosen, strict=True)))
-    order = np.argsort(whole.span, kind="stable")  # so that the same spans give the same bytes however they lie
-    whole = _Chosen(*(column.take(order) for column in whole))
+    whole = _in_order(chosen)
     names, name = _names(values, whole.rows)
     peers, peer = _peers([part.buffer.data for part in places], whole, names, name)
     exponent = np.frexp((whole.hashed >> np.uint64(64 - HASH_BITS)).astype(np.float64))[1]
@@ -68,7 +66,7 @@ def sample(values: Values, minute: Ints, places: Sequence[Spans], most: int = MO
         span=whole.span,
         parent=whole.parent,
         zeros=(HASH_BITS - exponent).astype(np.int64),
-        level=np.full(len(order), level),
+        level=np.full(len(whole.rows), level),
         name=name,
         peer=peer,
         minute=minute.take(whole.rows),
@@ -113,6 +111,13 @@ def _level(hashes: Sequence[tuple[Bits, NDArray[np.bool_]]], most: int) -> int:
             break
         level += 1
     return level
+
+
+def _in_order(parts: Sequence[_Chosen]) -> _Chosen:
+    """Return all parts as one, so that the same spans give the same bytes however they lie."""
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(columns[_Chosen._fields.index("span")], kind="stable")
+    return _Chosen._make(column.take(order) for column in columns)
 
 
 def _names(values: Values, rows: Ints) -> tuple[tuple[Name, ...], Ints]:

@@ -68,7 +68,8 @@ class Links:
 
 def steps_of(duration_ns: NDArray[np.float64]) -> Ints:
     """Return durations as steps; the error is 0.55 % at most. What is shorter than 1 ns counts as that."""
-    return np.rint(np.log2(np.maximum(duration_ns, 1.0)) * STEPS_PER_OCTAVE).astype(np.int64)
+    steps: Ints = np.rint(np.log2(np.maximum(duration_ns, 1.0)) * STEPS_PER_OCTAVE).astype(np.int64)
+    return steps
 
 
 def milliseconds(step: Ints) -> NDArray[np.float64]:
@@ -162,11 +163,12 @@ def unpack(packed: bytes) -> Links:
         plain = inflated(packed[12 : 12 + size])
         (length,) = struct.unpack_from("<I", plain)
         highest, names, peers = json.loads(plain[4 : 4 + length].decode("utf-8", "surrogatepass"))
-        columns, at = {}, 4 + length
-        for key, kind in (*_COLUMNS, ("is_error", "?")):
+        columns: dict[str, Ints] = {}
+        at = 4 + length
+        for key, kind in _COLUMNS:
             column = np.frombuffer(plain, dtype=kind, count=count, offset=at)
             at += column.nbytes
-            columns[key] = column if key == "is_error" else column.astype(np.int64)
+            columns[key] = column.astype(np.int64)
         ids = packed[12 + size :]
         links = Links(
             highest=int(highest),
@@ -174,6 +176,7 @@ def unpack(packed: bytes) -> Links:
             peers=tuple((kind, name) for kind, name in peers),
             span=_ids(ids[: count * ID_BYTES], count),
             parent=_ids(ids[count * ID_BYTES :], count),
+            is_error=np.frombuffer(plain, dtype=np.bool_, count=count, offset=at),
             **columns,
         )
         _check(links)

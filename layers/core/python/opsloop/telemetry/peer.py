@@ -9,8 +9,9 @@ import re
 from functools import cache
 
 from opsloop.telemetry.envelope import any_value_text
+from opsloop.telemetry.fields import LEN
 from opsloop.telemetry.links import Peer
-from opsloop.telemetry.wire import LEN, WireError, scan
+from opsloop.telemetry.wire import WireError, scan
 
 _ATTRIBUTES, _KEY, _VALUE = 9, 1, 2
 _ATTRIBUTE_TAG, _ONE_BYTE = 0x4A, 0x80
