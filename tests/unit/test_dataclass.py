@@ -154,6 +154,28 @@ def test_what_is_unusual_is_left_to_the_standard_library() -> None:
     assert Identity(1) != Identity(1)
 
 
+@pytest.mark.parametrize("kind", [dataclasses.InitVar[int], dataclasses.InitVar, "dataclasses.InitVar[int]"], ids=str)
+def test_what_init_alone_takes_is_left_to_the_standard_library(kind: Any) -> None:
+    cls = quick.dataclass(type("Taking", (), {"__annotations__": {"a": int, "b": kind}, "__post_init__": keep}))
+    assert ([one.name for one in dataclasses.fields(cls)], cls(1, 2).a) == (["a"], 3)
+
+
+def keep(self: Any, b: int) -> None:
+    self.a += b
+
+
+def test_fields_by_name_alone_are_left_to_the_standard_library() -> None:
+    @quick.dataclass
+    class Named:
+        a: int
+        _: dataclasses.KW_ONLY
+        b: int = 2
+
+    with pytest.raises(TypeError, match="positional"):
+        Named(1, 2)  # type: ignore[misc]
+    assert Named(1, b=3).b == 3
+
+
 def test_a_mutable_default_is_refused() -> None:
     with pytest.raises(ValueError, match="mutable default"):
 

@@ -10,7 +10,7 @@ brings ``inspect`` and a tokenizer, 7 ms, is asked when somebody asks a class fo
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -44,7 +44,7 @@ _OPTIONS = {"frozen", "order", "slots"}
 _FIELD_OPTIONS = {"default", "default_factory", "repr"}
 _WRITTEN_BY_HAND = {"__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__lt__"}
 _OF_THE_CLASS = ("ClassVar", "typing.ClassVar")
-_UNUSUAL = ("InitVar", "KW_ONLY")
+_UNUSUAL = {"InitVar", "KW_ONLY", "_KW_ONLY_TYPE"}
 _NONE = object()
 
 
@@ -117,19 +117,26 @@ def _is_usual(cls: type, options: dict[str, Any]) -> bool:
     if cls.__bases__ != (object,) or options.keys() - _OPTIONS or _WRITTEN_BY_HAND & cls.__dict__.keys():
         return False
     standard = getattr(sys.modules.get("dataclasses"), "Field", ())
-    for name, kind in _fields_of(cls).items():
+    for name, kind in getattr(cls, "__annotations__", {}).items():
         default = cls.__dict__.get(name)
         if isinstance(default, _Field) and default.options.keys() - _FIELD_OPTIONS:
             return False
-        if isinstance(default, standard) or any(word in str(kind) for word in _UNUSUAL):
+        if isinstance(default, standard) or _is_unusual(kind):
             return False
     return True
 
 
-def _fields_of(cls: type) -> dict[str, Any]:
-    """Return the annotation of each field: of all that is annotated, but what belongs to the class."""
-    kinds = getattr(cls, "__annotations__", {})
-    return {name: kind for name, kind in kinds.items() if not str(kind).startswith(_OF_THE_CLASS)}
+def _is_unusual(kind: Any) -> bool:
+    if isinstance(kind, str):
+        return any(word in kind for word in _UNUSUAL)
+    return {getattr(kind, "__name__", ""), type(kind).__name__} & _UNUSUAL != set()
+
+
+def _is_field(kind: Any) -> bool:
+    """Return whether the annotation is that of a field, not of what belongs to the class."""
+    if isinstance(kind, str):
+        return not kind.startswith(_OF_THE_CLASS)
+    return getattr(kind, "__origin__", kind) is not ClassVar
 
 
 def _handed_on(cls: type, options: dict[str, Any]) -> type:
@@ -144,7 +151,7 @@ def _handed_on(cls: type, options: dict[str, Any]) -> type:
 
 
 def _made(cls: Any, options: dict[str, bool]) -> Any:
-    kinds = _fields_of(cls)
+    kinds = {name: kind for name, kind in getattr(cls, "__annotations__", {}).items() if _is_field(kind)}
     made = {name: _field(cls, name) for name in kinds}
     names, frozen = tuple(kinds), options.get("frozen", False)
     described = _Described(cls.__name__, kinds, made, options)
