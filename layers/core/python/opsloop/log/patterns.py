@@ -107,27 +107,28 @@ class Miner:
         return pattern
 
     def _merged(self, group: list[Pattern], holes: frozenset[int]) -> Pattern:
-        """Merge ``group``, oldest first, into its oldest; the caller enters that into the index again."""
-        self._by_raw.clear()  # the merged pattern may match what was answered with younger ones
+        """Merge ``group``, oldest first, under the id of its oldest; the caller enters the result into the index."""
+        self._by_raw.clear()  # what is merged may match what was answered with younger patterns
+        oldest, texts = group[0], group[0].texts
         for pattern in group:
             self._leave(pattern)
-        oldest, *others = group
-        for other in others:
-            oldest.texts = [merged_word(*pair) for pair in zip(oldest.texts, other.texts, strict=True)]
-            oldest.count, oldest.last = oldest.count + other.count, max(oldest.last, other.last)
-            self._end(other, oldest.id)
-        oldest.words = [VALUE if place in holes else word for place, word in enumerate(oldest.words)]
-        oldest.holes = holes
-        return oldest
+            if pattern is not oldest:
+                texts = [merged_word(*pair) for pair in zip(texts, pattern.texts, strict=True)]
+                self._end(pattern, oldest.id)
+        words = [VALUE if place in holes else word for place, word in enumerate(oldest.words)]
+        count, last = sum(one.count for one in group), max(one.last for one in group)
+        # A new object, since the index knows by identity which of its lists are out of date.
+        self._patterns[oldest.id] = Pattern(oldest.id, oldest.name, words, texts, holes, count, last)
+        return self._patterns[oldest.id]
 
     def _leave(self, pattern: Pattern) -> None:
         """Take ``pattern`` out of what lines are looked up in."""
+        pattern.is_alive = False
         self._index.remove(pattern)
         if not pattern.holes:
             del self._equal[" ".join(pattern.words)]
 
     def _end(self, pattern: Pattern, heir: int) -> None:
-        pattern.is_alive = False
         del self._patterns[pattern.id]
         self._redirects[pattern.id] = heir
         while len(self._redirects) > MAX_REDIRECTS:
