@@ -116,7 +116,7 @@ def changed(
     ids = state.miner.add(record.body for record in ordered)
     named = {id_: state.miner.name(id_) for id_ in set(ids)}  # after the last line: patterns may have become one
     texts = {named[id_]: state.miner.template(id_) for id_ in named}
-    batch = batch_name(log, step.start, f"{step.group}.{step.part}")
+    batch = batch_name(state.service, log, step.start, f"{step.group}.{step.part}")
     objects, counted, place = [], [], 0
     for hour in sorted(records):
         found = records[hour]

@@ -51,9 +51,9 @@ def is_kept(key: str, position: str) -> bool:
     return end.isdigit() and reached.isdigit() and int(end) <= int(reached)
 
 
-def batch_name(log: str, start: str, step: str) -> str:
-    """Return what tells the documents of one step of one log item from all others, on every attempt."""
-    return f"{_digest(log)}-{_place(start)}-{step}"
+def batch_name(service: str, log: str, start: str, step: str) -> str:
+    """Return what tells the documents of one service and step of a log item from all others, on every attempt."""
+    return f"{_digest(f'{log} {service}')}-{_place(start)}-{step}"
 
 
 def object_key(service: str, day: str, hour: int, batch: str, version: int) -> str:
