@@ -9,6 +9,8 @@ from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks
 
 from stacks.access_stack import AccessStack
+from stacks.alert_stack import AlertStack
+from stacks.anomaly_stack import AnomalyStack
 from stacks.constructs.deployment import Deployment
 from stacks.constructs.layer_build import RUNNING, LayerBuildError, Target, machine_architecture
 from stacks.constructs.search_domain import SearchChoice
@@ -34,6 +36,7 @@ DEPLOYMENT: dict[str, dict[str, Any]] = {
     "prod": {"log_retention": logs.RetentionDays.SIX_MONTHS},
 }
 
+MAIL_SENDER = {LOCAL: "opsloop@example.com"}  # on AWS an address that SES has verified, by -c mail_sender=
 
 SEARCH: dict[str, SearchChoice] = {
     LOCAL: SearchChoice(),
@@ -64,9 +67,18 @@ def build(app: App) -> App:
     AccessStack(app, "Access", state=state, **common("access"))
     TelemetryStack(app, "Telemetry", state=state, **common("telemetry"))
     KpiStack(app, "Kpi", state=state, **common("kpi"))
+    AnomalyStack(app, "Anomaly", state=state, **common("anomaly"))
+    AlertStack(app, "Alert", state=state, **_telling(app, stage), **common("alert"))
     HealthStack(app, "Health", state=state, **common("health"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
+
+
+def _telling(app: App, stage: str) -> dict[str, str]:
+    """Return who mails, and where links lead, by ``-c mail_sender=`` and ``-c console_url=`` and so on."""
+    names = ("mail_sender", "console_url", "api_url", "runbook_url")
+    given = {name: str(app.node.try_get_context(name) or "") for name in names}
+    return given | {"mail_sender": given["mail_sender"] or MAIL_SENDER.get(stage, "")}
 
 
 def _search(app: App, usual: SearchChoice) -> SearchChoice:

@@ -28,14 +28,14 @@ from opsloop.events import Event
 from opsloop.runtime.settings import read_settings
 
 STOP_BEFORE_END_MS = 30_000  # what is left then is delivered to another worker
-SOON_S = 5
+SOON_S = 5.0
+TABLE_DOWN_S = 60.0
 
 
 @dataclass(frozen=True)
 class Settings:
     alert_table: str
     bus_name: str
-    queue_url: str  # of the queue that starts this function
     secret_prefix: str  # what the names of the webhooks' secrets begin with
     mail_sender: str  # the address that mails come from; empty: there is no mail
     console_url: str  # where people look at anomalies; empty: links lead to the API
@@ -47,7 +47,7 @@ class Settings:
 settings = read_settings(Settings)
 catalog = load_catalog()
 table = AlertTable(settings.alert_table, retention_days=settings.alert_retention_days)
-queue, bus = AlertQueue(settings.queue_url), Bus(settings.bus_name)
+queue, bus = AlertQueue(), Bus(settings.bus_name)
 secrets = Secrets(settings.secret_prefix)
 channels: dict[str, Channel] = {
     one.name: MailChannel(settings.mail_sender, one.to)
@@ -78,17 +78,23 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def is_done(record: dict[str, Any]) -> bool:
     """Return whether nothing is left to do about a message; if there is, have it come back in time.
 
-    One that cannot be understood comes back as it is, until the queue gives it up and keeps it apart.
+    One that cannot be understood comes back soon, until the queue gives it up and keeps it apart.
     """
+    wait_s = float(SOON_S)
     try:
         outcome = tell(record)
         if outcome.due_at is None:
             return True
-        queue.postpone(record["receiptHandle"], outcome.due_at - now())
+        wait_s = outcome.due_at - now()
     except InvalidInputError as error:
         logger.error("event not understood", message_id=record["messageId"], reason=error.message)
     except TransientError as error:
         logger.warning("event not told yet", message_id=record["messageId"], reason=error.message)
+        wait_s = TABLE_DOWN_S
+    try:
+        queue.postpone(record["eventSourceARN"], record["receiptHandle"], wait_s)
+    except TransientError as error:  # it comes back all the same, after the queue's own time
+        logger.warning("message not postponed", message_id=record["messageId"], reason=error.message)
     return False
 
 

@@ -59,6 +59,30 @@ class Alarms(Construct):
         metric = queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
         self._above("DeadLetters", metric, 0, f"{name} gave up on work, which waits in its queue.", "dead-letters")
 
+    def late(self, queue: sqs.Queue, name: str, *, limit: Duration, runbook: str) -> None:
+        """Watch the age of the oldest message that ``name`` is not done with."""
+        metric = queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES, statistic="Maximum")
+        minutes = limit.to_minutes()
+        self._above(
+            "Late", metric, int(limit.to_seconds()), f"{name} is {minutes} minutes late with an event.", runbook
+        )
+
+    def untold(self) -> None:
+        """Watch for people who were not told, for certain or perhaps, and for a catalog without channels."""
+        for name, text in (
+            ("NotificationsUndeliverable", "A channel could not be told of something."),
+            ("NotificationsUnclear", "Whether a channel was told of something is not known."),
+            ("ChannelsMissing", "The catalog declares no channel: nobody is told of anything."),
+        ):
+            metric = cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=name,
+                dimensions_map={"service": "alert"},
+                period=FIVE_MINUTES,
+                statistic="Sum",
+            )
+            self._above(name, metric, 0, text, "alert-undeliverable")
+
     def not_running(self, function: lambda_.Function, name: str, *, within: Duration) -> None:
         """Watch that ``function`` is started at all; silence counts as a fault."""
         metric = function.metric_invocations(period=within, statistic="Sum")

@@ -19,6 +19,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "telemetry_import": RUNTIME | NUMERIC | CODEC,
     "telemetry_fold": RUNTIME | NUMERIC,
     "telemetry_describe": RUNTIME | NUMERIC,
+    "anomaly_detect": RUNTIME | NUMERIC,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
@@ -43,6 +44,9 @@ WITHOUT_SLOW_CLIENTS = frozenset(
     {
         "access_describe",
         "access_keys",
+        "alert_notify",
+        "alert_respond",
+        "anomaly_detect",
         "health_check",
         "health_probe",
         "kpi_query",

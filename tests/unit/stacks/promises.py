@@ -24,18 +24,21 @@ class Promises:
     ``may``: function -> state resource -> actions. Its own queue, its log group and X-Ray go without saying.
     ``Key`` is the one for data at rest; ``Segments/*`` are the objects of a bucket.
     ``routes``: what it answers. ``started_by``: function -> schedules, types of event, or objects such as
-    ``Import/import/*``. ``consumers``: functions that read the stream.
+    ``Import/import/*``. ``consumers``: functions that read the stream. ``fed_with``: function -> types of event that a
+    queue collects for it. ``beyond``: function -> actions on what is in no stack's hands, such as SES.
     """
 
     may: Mapping[str, Grants]
     routes: frozenset[str] = frozenset()
     started_by: Mapping[str, set[str]] = field(default_factory=dict)
     consumers: frozenset[str] = frozenset()
+    fed_with: Mapping[str, set[str]] = field(default_factory=dict)
+    beyond: Grants = field(default_factory=dict)
 
     @property
     def with_queue(self) -> set[str]:
         """Return the functions whose failures a queue keeps: those that nobody waits for."""
-        return {*self.started_by, *self.consumers}
+        return {*self.started_by, *self.consumers, *self.fed_with}
 
 
 @cache

@@ -31,7 +31,8 @@ def test_every_alarm_names_a_runbook_that_exists(prod: dict[str, Template]) -> N
 
 def test_every_runbook_belongs_to_an_alarm(prod: dict[str, Template]) -> None:
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "runbooks").glob("*.md")}
-    assert pages - {"docs/runbooks/README.md"} == runbooks(prod)
+    told = {"docs/runbooks/anomaly.md"}  # messages to people link it
+    assert pages - {"docs/runbooks/README.md"} == runbooks(prod) | told
 
 
 def test_every_alarm_tells_the_topic_when_it_starts_and_when_it_ends(prod: dict[str, Template]) -> None:
@@ -53,7 +54,8 @@ def test_a_stream_that_is_not_read_raises_an_alarm(prod: dict[str, Template]) ->
 
 def test_every_queue_of_failures_is_watched(prod: dict[str, Template]) -> None:
     watched = alarms_by_metric(prod, "ApproximateNumberOfMessagesVisible")
-    assert len(watched) == len(list(every(prod, "SQS::Queue")))
+    failures = [id_ for id_, queue in every(prod, "SQS::Queue") if "RedrivePolicy" not in queue["Properties"]]
+    assert len(watched) == len(failures)
     assert all(alarm["Threshold"] == 0 for alarm in watched)
 
 
@@ -70,3 +72,12 @@ def test_whatever_is_set_aside_raises_an_alarm(prod: dict[str, Template]) -> Non
         assert (alarm["Namespace"], alarm["Dimensions"]) == ("Opsloop", [{"Name": "service", "Value": "telemetry"}])
         assert (alarm["Threshold"], alarm["Period"], alarm["EvaluationPeriods"]) == (0, 900, 1)
         assert "docs/runbooks/quarantine.md" in alarm["AlarmDescription"]
+
+
+def test_whoever_was_not_told_raises_an_alarm(prod: dict[str, Template]) -> None:
+    for metric in ("NotificationsUndeliverable", "NotificationsUnclear", "ChannelsMissing"):
+        (alarm,) = alarms_by_metric(prod, metric)
+        assert (alarm["Namespace"], alarm["Dimensions"]) == ("Opsloop", [{"Name": "service", "Value": "alert"}])
+        assert (alarm["Threshold"], alarm["Period"]) == (0, 300)
+    (late,) = alarms_by_metric(prod, "ApproximateAgeOfOldestMessage")
+    assert late["Threshold"] == 900

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[3]
 PROMISED = promised()
 MAY = {name: grants for promises in PROMISED.values() for name, grants in promises.may.items()}
 STARTED_BY = {name: started for promises in PROMISED.values() for name, started in promises.started_by.items()}
+FED_WITH = {name: types for promises in PROMISED.values() for name, types in promises.fed_with.items()}
+BEYOND = {name: actions for promises in PROMISED.values() for name, actions in promises.beyond.items()}
 WITH_QUEUE = set[str]().union(*(promises.with_queue for promises in PROMISED.values()))
 NAMES = set(MAY)
 
@@ -31,7 +33,10 @@ def test_a_function_may_touch_this_and_no_more(name: str, prod: dict[str, Templa
     assert found.pop("*") == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
     own = {"logs:CreateLogStream", "logs:PutLogEvents"}
     queue = {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"} if name in WITH_QUEUE else set()
-    assert found.pop("own") == own | queue
+    if name in FED_WITH:  # the queue's own service puts aside what the function gives up
+        consume = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"}
+        queue = (queue - {"sqs:SendMessage"}) | consume
+    assert found.pop("own") == own | queue | BEYOND.get(name, set())
     assert found == MAY[name]
 
 
@@ -78,7 +83,9 @@ def test_a_function_is_traced_and_runs_what_its_layers_were_made_for(name: str, 
 
 
 def test_the_stream_is_read_in_order_for_ever_and_nothing_is_dropped(prod: dict[str, Template]) -> None:
-    ((_, mapping),) = every(prod, "Lambda::EventSourceMapping")
+    (mapping,) = (
+        one for _, one in every(prod, "Lambda::EventSourceMapping") if "StartingPosition" in one["Properties"]
+    )
     properties = mapping["Properties"]
     assert properties["ParallelizationFactor"] == 1
     assert properties["StartingPosition"] == "TRIM_HORIZON"
@@ -114,6 +121,8 @@ def test_the_clock_and_the_bus_start_what_is_promised(prod: dict[str, Template])
         for id_, rule in resources(template, "Events::Rule").items():
             (target,) = rule["Properties"]["Targets"]
             function = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]
+            if function["Type"] == "AWS::SQS::Queue":
+                continue
             name = function["Properties"]["Description"].removeprefix("opsloop ")
             found.setdefault(name, set()).update(starts(id_, rule["Properties"]))
     assert found == STARTED_BY
@@ -135,9 +144,34 @@ def starts(id_: str, rule: dict[str, Any]) -> set[str]:
     return set(rule["EventPattern"]["detail-type"])
 
 
+def test_a_queue_hands_over_what_is_promised_each_by_itself_and_keeps_what_is_given_up(
+    prod: dict[str, Template],
+) -> None:
+    found: dict[str, set[str]] = {}
+    for template in prod.values():
+        for mapping in resources(template, "Lambda::EventSourceMapping").values():
+            properties = mapping["Properties"]
+            if "StartingPosition" in properties:
+                continue
+            assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            queue = properties["EventSourceArn"]["Fn::GetAtt"][0]
+            function = template["Resources"][properties["FunctionName"]["Ref"]]["Properties"]
+            details = template["Resources"][queue]["Properties"]
+            assert details["VisibilityTimeout"] >= 3 * function["Timeout"]
+            given_up = details["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+            assert template["Resources"][given_up]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+            (rule,) = (
+                one["Properties"]
+                for one in resources(template, "Events::Rule").values()
+                if queue in str(one["Properties"]["Targets"][0]["Arn"])
+            )
+            found[function["Description"].removeprefix("opsloop ")] = set(rule["EventPattern"]["detail-type"])
+    assert found == FED_WITH
+
+
 def test_queues_are_encrypted_and_refuse_requests_without_tls(prod: dict[str, Template]) -> None:
     queues = list(every(prod, "SQS::Queue"))
-    assert len(queues) == len(WITH_QUEUE)
+    assert len(queues) == len(WITH_QUEUE) + len(FED_WITH)
     assert all(queue["Properties"]["SqsManagedSseEnabled"] is True for _, queue in queues)
     policies = list(every(prod, "SQS::QueuePolicy"))
     assert len(policies) == len(queues)

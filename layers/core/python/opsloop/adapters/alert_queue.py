@@ -1,5 +1,7 @@
 """The queue of what is to be told: a message that is not done is hidden until it is due."""
 
+from functools import cache
+
 from opsloop.adapters.aws_client import SQS, AwsError, JsonClient
 from opsloop.errors import DependencyUnavailableError
 
@@ -7,17 +9,22 @@ LONGEST_S = 43_200  # of SQS, since the message was received
 
 
 class AlertQueue:
-    """The queue at ``url``."""
+    """The queues that messages came from, each named by its ARN."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self) -> None:
         self._client = JsonClient(SQS)
+        self._url = cache(self._look_up)
 
-    def postpone(self, receipt_handle: str, wait_s: float) -> None:
+    def postpone(self, queue_arn: str, receipt_handle: str, wait_s: float) -> None:
         """Have the message of that receipt come back in ``wait_s`` seconds; raise ``DependencyUnavailableError``."""
         seconds = min(max(1, round(wait_s)), LONGEST_S)
-        request = {"QueueUrl": self._url, "ReceiptHandle": receipt_handle, "VisibilityTimeout": seconds}
         try:
+            request = {"QueueUrl": self._url(queue_arn), "ReceiptHandle": receipt_handle, "VisibilityTimeout": seconds}
             self._client.call("ChangeMessageVisibility", request)
         except AwsError as error:
             raise DependencyUnavailableError(f"alert queue: {error.code}") from error
+
+    def _look_up(self, queue_arn: str) -> str:
+        """Return the queue's URL. The function cannot be told it when it is deployed: the queue starts the function."""
+        name = queue_arn.rpartition(":")[2]
+        return str(self._client.call("GetQueueUrl", {"QueueName": name})["QueueUrl"])

@@ -1,8 +1,8 @@
 """A small client of AWS: signed requests over kept connections, with retries.
 
 boto3 takes 190 ms of a cold start and 40 MB; this takes 10 and 2. It knows what we need: the JSON protocols of
-DynamoDB, Kinesis, EventBridge, SQS and Secrets Manager, the query protocol of SES, objects of S3. Not here: proxies, FIPS,
-dual-stack endpoints, paginators, streaming (docs/adr/0012-small-aws-client.md).
+DynamoDB, Kinesis, EventBridge, SQS and Secrets Manager, the query protocol of SES, objects of S3. Not here: proxies,
+FIPS and dual-stack endpoints, paginators, streaming (docs/adr/0012-small-aws-client.md).
 """
 
 import json
