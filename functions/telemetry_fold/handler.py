@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.bus import Bus
+from opsloop.adapters.call_links import CallLinks
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
@@ -21,6 +22,7 @@ from opsloop.errors import ConflictError, TransientError
 from opsloop.events import Event
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.fold import Folding, Key
+from opsloop.telemetry.link_window import LinkFolding
 
 CHUNK_SEGMENTS = 100
 STOP_BEFORE_END_MS = 30_000  # what is left then is folded by the next run
@@ -33,12 +35,14 @@ class Settings:
     segment_bucket: str
     bus_name: str
     block_retention_days: int = 35
+    link_retention_days: int = 2
 
 
 settings = read_settings(Settings)
 store = SegmentStore(settings.segment_bucket)
 log = TelemetryLog(settings.telemetry_table, store)
 blocks = BlockTable(settings.telemetry_table, store)
+call_links = CallLinks(settings.telemetry_table)
 bus = Bus(settings.bus_name)
 catalog = load_catalog()
 logger, metrics = Logger(), Metrics()
@@ -91,6 +95,7 @@ def fold(folding: Folding, now: datetime) -> None:
     """Bring every block that the segments touch up to date, then the list of services."""
     for key in folding.touched():
         fold_block(folding, key, now)
+    fold_links(folding, now)
     blocks.note_services(folding.seen_services())
 
 
@@ -107,6 +112,29 @@ def fold_block(folding: Folding, key: Key, now: datetime) -> None:
             continue
         return
     raise ConflictError(f"block {key}: somebody else saved it {CONFLICTS_ALLOWED} times")
+
+
+def fold_links(folding: Folding, now: datetime) -> None:
+    """Merge the sampled spans of the segments into their windows, but for those that would have expired."""
+    links = LinkFolding(folding.log, folding.segments)
+    for start in links.windows():
+        if start * 60 + settings.link_retention_days * 86_400 > now.timestamp():
+            fold_window(links, folding.log, start)
+
+
+def fold_window(links: LinkFolding, log_key: str, start: int) -> None:
+    """Merge the segments into one window; if somebody else saved it meanwhile, into what they saved."""
+    for _ in range(CONFLICTS_ALLOWED):
+        known = call_links.get(log_key, start)
+        window = links.fold_into(known, start)
+        if window is None:
+            return
+        try:
+            call_links.save(window, known and known.folded_to, retention_days=settings.link_retention_days)
+        except ConflictError:
+            continue
+        return
+    raise ConflictError(f"links of {log_key}: somebody else saved them {CONFLICTS_ALLOWED} times")
 
 
 def tell_late_data(folding: Folding, now: datetime, correlation_id: str) -> int:
