@@ -26,7 +26,7 @@ def mail(message: Message, *, sender: str, to: Sequence[str]) -> bytes:
     document["From"] = Address("opsloop", addr_spec=sender)
     document["To"] = [Address(addr_spec=address) for address in to]
     earlier = message.earlier
-    document["Subject"] = line(f"Re: {earlier.subject}" if earlier else message.subject, 200)
+    document["Subject"] = _unencoded(f"Re: {earlier.subject}" if earlier else message.subject)
     document["Message-ID"] = message_id(message.delivery_id, domain)
     if earlier:
         first = message_id(earlier.delivery_id, domain)
@@ -46,6 +46,12 @@ def mail(message: Message, *, sender: str, to: Sequence[str]) -> bytes:
 def message_id(delivery_id: str, domain: str) -> str:
     """Return the id of the mail of that delivery, the same for every copy of it."""
     return f"<{sha256(delivery_id.encode()).hexdigest()[:40]}@{domain}>"
+
+
+def _unencoded(text: str) -> str:
+    """Return ``text`` as a header's value. The library decodes encoded words (RFC 2047) even in what it is given: a
+    service named ``=?utf-8?q?=0D=0ABcc:...?=`` would write a header of its own."""
+    return line(text, 200).replace("=?", "= ?")
 
 
 def _is_id(text: str) -> bool:
