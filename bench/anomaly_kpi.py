@@ -1,13 +1,14 @@
 """The scores of a detector on the KPI set: events found, pages, and measures by row.
 
 *Events*: an event is a run of labelled rows; it is found if any of its rows reaches the threshold, and nothing is
-adjusted beyond that. False alarms are what a pager with a cool-down of 60 minutes sends for rows outside events: a page,
-then silence for 60 minutes. Precision is events found / (events found + false pages), recall events found / events, and
-both are summed over all files before F1.
+adjusted beyond that. False alarms are what a pager with a cool-down of 60 minutes sends for rows outside events: a
+page, then silence for 60 minutes. Precision is events found / (events found + false pages), recall events found /
+events, and both are summed over all files before F1.
 
 *VUS-PR*: the volume under the precision-recall curves over the buffers 0 to ``MOST_BUFFER`` rows; a buffer of ``b``
 rows lets labels fade out over ``b / 2`` rows on each side of an event as ``sqrt(1 - distance / b)``. J. Paparrizos et
-al., "Volume under the surface: a new accuracy evaluation measure for time-series anomaly detection", PVLDB 15(11), 2022.
+al., "Volume under the surface: a new accuracy evaluation measure for time-series anomaly detection", PVLDB 15(11),
+2022.
 """
 
 import csv

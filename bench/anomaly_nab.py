@@ -64,7 +64,7 @@ def warmup_rows(rows: int) -> int:
 
 
 def worth(position: Floats) -> Floats:
-    """Return the sigmoid at ``position``: -1 left edge of a window, 0 its right edge, beyond 0 behind it; from 3 on -1."""
+    """Return the sigmoid at ``position``: -1 a window's left edge, 0 its right edge, more behind it; from 3 on -1."""
     value: Floats = 2.0 / (1.0 + np.exp(np.minimum(5.0 * position, 50.0))) - 1.0
     value[position > 3.0] = -1.0
     return value
@@ -107,7 +107,7 @@ def steps(file: Labelled, scores: Floats, profile: Profile) -> tuple[Floats, Flo
 
 
 def curve(files: list[Labelled], scores: list[Floats], profile: Profile) -> tuple[Floats, Floats]:
-    """Return all thresholds that matter, falling, and the score (0 to 100) of each; one threshold holds for all files."""
+    """Return all thresholds that matter, falling, and the score (0 to 100) of each, the same for all files."""
     parts = [steps(file, one, profile) for file, one in zip(files, scores, strict=True)]
     levels = np.concatenate([part[0] for part in parts])
     changes = np.concatenate([part[1] for part in parts])

@@ -3,14 +3,14 @@
 A row is one value of one series with what its past says. For ``detect`` the rows are the moments of one series, for
 ``step`` (production) many series at one moment. Three detectors look at a row:
 
-``zscore``  does the seasonal residual jump (against the value before, and on a logarithmic scale against the one before
-            that)?
-``shift``   is the level of the last hour another than that of the last day?
-``drift``   has the residual from the seasonal profile been away from its usual place for half a day?
+``zscore``  does the seasonal residual jump, in the series' unit and on a logarithmic scale?
+``shift``   is the level of the last hour another than that of the last third of a day?
+``drift``   has the seasonal residual of the last hours left the place where it was for days?
 
 Each of their quantities is divided by its own usual great size (``sketch``): 1 is as large as one in a hundred rows was
-so far. That makes series comparable, whatever their distribution, and is robust: what is rare cannot move a quantile.
-The score is the sum of the logarithms, so that two detectors that agree outweigh one that shouts.
+so far. That makes series comparable whatever their distribution, and it is robust, since what is rare cannot move a
+quantile. What exceeds half of that size is evidence; the evidence of the three adds up, so two that agree weigh more
+than each.
 """
 
 from typing import NamedTuple
@@ -18,52 +18,63 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opsloop.anomaly.sketch import TAIL
-
 Floats = NDArray[np.float64]
 
-LEVEL, MEAN = 1000, 3000
-"""Spans (in rows) of the averages that say how large the series is and, while there is no profile, what to expect:
-three and ten days of 5-minute buckets."""
+LEVEL, MEAN, SPREAD = 1000, 3000, 1000
+"""Spans (in rows) of the averages that say how large the series is, what to
+expect while there is no profile, and how far residuals lie from 0: three and a half and ten days of 5-minute
+buckets."""
 FAST, SLOW = 12, 96
-"""Spans of the two logarithmic levels whose difference is a shift: an hour and a third of a day of 5-minute buckets."""
-HALF_DAY, LONG = 48, 1000
-"""Spans of the two averages of the residual whose difference is a drift."""
-SPANS = (LEVEL, MEAN, FAST, SLOW, HALF_DAY, LONG)
+"""Spans of the two levels whose difference is a shift: one hour and eight of 5-minute buckets."""
+HOURS, DAYS = 24, 1000
+"""Spans of the two averages of the residual whose difference is a drift: two hours, three and a half days."""
+SPANS = (LEVEL, MEAN, SPREAD, FAST, SLOW, HOURS, DAYS)
 LONG_SPANS = np.array([span >= LEVEL for span in SPANS])
 """Which averages are memory of the past rather than of the present: they do not learn from excluded rows."""
-QUANTITIES = ("jump", "ratio", "shift", "drift")
-DETECTORS = ("zscore", "shift", "drift")
+QUANTITIES = ("jump", "change", "shift", "drift")
+RECURRING = 3
+"""The first so many quantities are also compared with what comes back daily (``peaks``); a drift has no hour."""
 
-FLOOR = 0.003
-"""Added to each usual size: a quantity below 0.3 % of the level is never remarkable, however flat the series is."""
+FLOOR = 0.01
+"""Added to each usual size: 1 % of the level is the least that is remarkable, however flat the series is."""
 ENOUGH = 200
-"""Rows of history from which on scores are whole; before, they are reduced in proportion. A 99 % quantile of fewer is
+"""Rows of history from which on evidence is whole; before, it is reduced in proportion. A 99 % quantile of fewer is
 little more than their maximum."""
-MIDDLE = 2.0
-"""The sum of logarithms that gives a score of 0.5: such as one detector at six times its usual great size."""
+UNREMARKABLE = 0.5
+"""Sizes up to half of the usual great one are no evidence; otherwise three detectors at rest would add up to one."""
+WEIGHTS = (1.25, 1.0, 1.0)
+"""Of zscore, shift and drift: a leap is told a little sooner than a slope. Scores hardly change between 1 and 1.5."""
+ALARM = 1.25
+"""The evidence that gives a score of 0.5, from which on somebody is told: a jump alone must reach 1.5 times its usual
+great size, a shift or drift alone 1.75 times. From 1.1 to 1.3 both benchmarks are within two points of their best."""
+BAND = 4.0
+"""Half the width of the band in mean absolute residuals: 3.2 standard deviations if they are normal."""
 SMALLEST = 1e-300
 
 
 class Moment(NamedTuple):
-    """Rows to judge, each array of shape (n,), the averages (n, ``len(SPANS)``) with the row itself in them."""
+    """Rows to judge, each array of shape (n,), the averages (n, ``len(SPANS)``) with the row itself in them.
+
+    ``change``: the residual on the logarithmic scale. ``seen``: rows of history.
+    """
 
     value: Floats
     expected: Floats
     residual_before: Floats
-    logarithm: Floats
-    logarithm_before: Floats
+    change: Floats
+    change_before: Floats
     level: Floats
+    spread: Floats
     averages: Floats
     seen: NDArray[np.int64]
 
 
 class Votes(NamedTuple):
-    """The answer, each array of shape (n,); the votes and the score lie in [0, 1].
+    """The answer, each array of shape (n,); the votes and ``combined``, the score, lie in [0, 1].
 
-    A vote of 0.5 is as large as one in a hundred rows was, 0.9 nine times that. ``expected``, ``low`` and ``high``
-    are in the series' unit; the band is what a jump of the usual great size would leave. Where ``is_known`` is false
-    there is too little history to say anything.
+    A vote of 0.5 would raise an alarm by itself; the evidence behind the votes adds up to that behind the score.
+    ``expected``, ``low`` and ``high`` (the band) are in the series' unit. Where ``is_known`` is false there is too
+    little history to say anything.
     """
 
     zscore: Floats
@@ -91,39 +102,37 @@ def logarithm(value: Floats, level: Floats) -> Floats:
 def quantities(moment: Moment) -> Floats:
     """Return what the detectors measure, relative to the level, shape (n, ``len(QUANTITIES)``)."""
     residual = moment.value - moment.expected
-    _, _, fast, slow, half_day, long = moment.averages.T
-    level = np.maximum(moment.level, SMALLEST)
-    answer: Floats = np.abs(
-        np.stack(
-            [
-                (residual - moment.residual_before) / level,
-                moment.logarithm - moment.logarithm_before,
-                fast - slow,
-                (half_day - long) / level,
-            ],
-            axis=-1,
-        )
-    )
+    *_, fast, slow, hours, days = moment.averages.T
+    jump = (residual - moment.residual_before) / np.maximum(moment.level, SMALLEST)
+    answer: Floats = np.abs(np.stack([jump, moment.change - moment.change_before, fast - slow, hours - days], axis=-1))
     return answer
 
 
-def judge(moment: Moment, measured: Floats, usual: Floats) -> Votes:
-    """Return the votes of rows whose ``quantities`` are ``measured``, ``usual`` being their usual great sizes."""
-    ratio = measured / (usual + FLOOR) * np.minimum(moment.seen / ENOUGH, 1.0)[..., None]
-    logs = np.log1p(ratio)
-    combined = logs.sum(axis=-1)
-    jump, change, shift, drift = (ratio / (1.0 + ratio)).T
-    margin = (usual[..., 0] + FLOOR) * moment.level
-    return Votes(
-        np.maximum(jump, change),
-        shift,
-        drift,
-        combined / (combined + MIDDLE),
-        moment.expected,
-        moment.expected - margin,
-        moment.expected + margin,
-        moment.seen >= ENOUGH,
-    )
+def judge(moment: Moment, measured: Floats, usual: Floats, recurring: Floats) -> Votes:
+    """Return the votes of rows.
+
+    ``measured``: their ``quantities``; ``usual``: the usual great sizes of these, of the same shape; ``recurring``:
+    what the first ``RECURRING`` of them reach daily at this hour, shape (n, ``RECURRING``).
+    """
+    great = usual + FLOOR
+    great[:, :RECURRING] = np.maximum(great[:, :RECURRING], recurring + FLOOR)
+    ratio = measured / great * np.minimum(moment.seen / ENOUGH, 1.0)[:, None]
+    jump, change, shift, drift = ratio.T
+    each = np.stack([(jump + change) / 2, shift, drift])
+    evidence = np.maximum(each - UNREMARKABLE, 0.0) * np.array(WEIGHTS)[:, None]
+    zscore, shift, drift, combined = score(np.concatenate([evidence, evidence.sum(axis=0, keepdims=True)]))
+    margin = np.maximum(BAND * moment.spread, FLOOR * moment.level)
+    low, high = moment.expected - margin, moment.expected + margin
+    return Votes(zscore, shift, drift, combined, moment.expected, low, high, moment.seen >= ENOUGH)
 
 
-__all__ = ["DETECTORS", "QUANTITIES", "TAIL", "Moment", "Votes", "judge", "logarithm", "quantities", "share"]
+def score(evidence: Floats) -> Floats:
+    """Return evidence (0 and more) as a score from 0 to 1."""
+    answer: Floats = evidence / (evidence + ALARM)
+    return answer
+
+
+def evidence(scores: Floats) -> Floats:
+    """Return the evidence behind ``scores``."""
+    answer: Floats = ALARM * scores / np.maximum(1.0 - scores, SMALLEST)
+    return answer

@@ -2,9 +2,9 @@
 
 A detector's quantity (say, how far the level has moved) means nothing by itself: what is a great move of a steady
 series is nothing in a lively one. So each is divided by its own usual great size, the quantile ``TAIL`` of its past.
-The histogram has logarithmic bins, hence the quantile a bounded relative error (the idea of DDSketch [1]_), here 19 % at
-worst and less where the bin is evenly filled; scores did not change by finer bins. It counts in 16 bits: when it holds
-``MOST`` rows all counts are halved, so the past is forgotten slowly.
+The histogram has logarithmic bins, hence the quantile a bounded relative error (the idea of DDSketch [1]_), here 19 %
+at worst and less where the bin is evenly filled; scores did not change by finer bins. It counts in 16 bits: when it
+holds ``MOST`` rows all counts are halved, so the past is forgotten slowly.
 
 References
 ----------
@@ -56,4 +56,11 @@ def add(counts: Counts, quantity: Floats) -> None:
     place = bins(quantity)[..., None]
     np.put_along_axis(counts, place, np.take_along_axis(counts, place, axis=-1) + 1, axis=-1)
     full = counts.sum(axis=-1, dtype=np.int64) >= MOST
-    counts[full] //= 2
+    counts[full] = halved(counts[full])
+
+
+def halved(counts: Counts) -> Counts:
+    """Return the counts of a full histogram, halved; the odd row goes to the first bin, so that all keep one total."""
+    half = counts // 2
+    half[..., 0] += MOST // 2 - half.sum(axis=-1, dtype=np.int64).astype(np.uint16)
+    return half

@@ -1,8 +1,8 @@
 """One bucket further for many series at once: what production remembers of each series, and how it is judged.
 
 The memory is a dictionary of columns whose first axis are series, in the types in which they are stored. ``step``
-judges one value of each of some rows and learns it. Stepping through one series gives what ``detect`` gives for it, but for
-the rounding of the averages to float32.
+judges one value of each of some rows and learns it. Stepping through one series gives what ``detect`` gives for it, but
+for the rounding of the averages to float32.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opsloop.anomaly import profile, sketch
-from opsloop.anomaly.score import LONG_SPANS, QUANTITIES, SPANS, Moment, Votes, judge, logarithm, quantities, share
+from opsloop.anomaly import peaks, profile, sketch
+from opsloop.anomaly.score import (
+    LONG_SPANS,
+    QUANTITIES,
+    RECURRING,
+    SPANS,
+    Moment,
+    Votes,
+    judge,
+    logarithm,
+    quantities,
+    share,
+)
 
 Floats = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]
@@ -29,13 +40,15 @@ FORM: Mapping[str, tuple[str, tuple[int, ...], float]] = {
     "curve": ("<f4", (3,), np.nan),
     "slots": ("<u2", (profile.WEEK_H,), profile.UNKNOWN),
     "counts": ("<u2", (len(QUANTITIES), sketch.BINS), 0),
+    "peaks": ("|u1", (RECURRING, peaks.HOURS), 0),
 }
 """Columns by name: type, shape of a row, value of a new row.
 
-``averages``: of ``score.SPANS``. ``before``: the last residual, the last logarithm and the one before it. ``seen``:
-rows learnt. ``since_h``, ``hour``: hour since the epoch of the first value and of the last. ``hour_mean``, ``hour_rows``: of
-the hour so far. ``curve``: what is expected in the middle of the hour before, of this hour and of the next. ``slots``:
-the seasonal profile. ``counts``: the histograms of the quantities.
+``averages``: of ``score.SPANS``. ``before``: the last residual, the last logarithmic residual and the one before it.
+``seen``: rows learnt. ``since_h``, ``hour``: hour since the epoch of the first value and of the last. ``hour_mean``,
+``hour_rows``: of the hour so far. ``curve``: what is expected in the middle of the hour before, of this hour and of the
+next. ``slots``: the seasonal profile. ``counts``: the histograms of the quantities. ``peaks``: their greatest sizes by
+hour.
 """
 BYTES_PER_SERIES = sum(np.dtype(kind).itemsize * int(np.prod(shape)) for kind, shape, _ in FORM.values())
 
@@ -50,23 +63,28 @@ def step(
 ) -> Votes:
     """Judge ``values`` (no NaN) of the series ``rows`` at ``second`` since the epoch, and learn them in place.
 
-    ``rows`` are indices into the columns, each at most once; leave out series without a value. Calls must come
-    in order of time. Rows for which ``is_learnt`` is false (an incident, an approved change) are judged and followed, but change
+    ``rows`` are indices into the columns, each at most once; leave out series without a value. Calls must come in order
+    of time. Rows for which ``is_learnt`` is false (an incident, an approved change) are judged and followed, but change
     neither the profile nor the histograms nor the long averages.
     """
     one = {name: column[rows] for name, column in memory.items()}
     learnt = np.ones(len(rows), dtype=bool) if is_learnt is None else is_learnt
-    _turn_hour(one, second // profile.HOUR_S)
+    hour = second // profile.HOUR_S
+    _turn_hour(one, hour)
     moment, averages = _moment(one, second % profile.HOUR_S, values)
     measured = quantities(moment)
-    votes = judge(moment, measured, sketch.usual(one["counts"]))
+    recurring = peaks.recurring(one["peaks"][:, :, peaks.places(hour)])
+    votes = judge(moment, measured, sketch.usual(one["counts"]), recurring)
     is_first = one["seen"] == 0
     averages = np.where(LONG_SPANS & ~learnt[:, None] & ~is_first[:, None], one["averages"], averages)
     one["averages"][:] = averages
-    one["before"][:] = np.stack([values - moment.expected, moment.logarithm, one["before"][:, 1]], axis=1)
+    one["before"][:] = np.stack([values - moment.expected, moment.change, one["before"][:, 1]], axis=1)
     counts = one["counts"][learnt]
     sketch.add(counts, measured[learnt])
     one["counts"][learnt] = counts
+    reached = peaks.code(measured[:, :RECURRING]) * learnt[:, None]
+    now = one["peaks"][:, :, hour % peaks.HOURS]
+    np.maximum(now, reached, out=now)
     one["seen"] += learnt
     one["hour_rows"] += learnt
     one["hour_mean"] += np.where(learnt, (values - one["hour_mean"]) / np.maximum(one["hour_rows"], 1), 0.0)
@@ -84,14 +102,16 @@ def _moment(one: Columns, second: int, values: Floats) -> tuple[Moment, Floats]:
     plain = np.where(is_first, values, old[:, 1])
     expected = np.where(np.isnan(expected), plain, expected)
     residual, log = values - expected, logarithm(values, level)
-    new = np.stack([np.abs(values), values, log, log, residual, residual], axis=1)
+    change = log - logarithm(expected, level)
+    new = np.stack([np.abs(values), values, np.abs(residual), log, log, change, change], axis=1)
     weight = np.stack([share(span, one["seen"] + 1) for span in SPANS], axis=1)
     averages = old + weight * (new - old)
     before = one["before"].astype(np.float64)
     before_residual = np.where(is_first, residual, before[:, 0])
-    before_log = np.where(one["seen"] < 2, log, before[:, 2])
+    before_change = np.where(one["seen"] < 2, change, before[:, 2])
     seen = one["seen"].astype(np.int64)
-    return Moment(values, expected, before_residual, log, before_log, level, averages, seen), averages
+    moment = Moment(values, expected, before_residual, change, before_change, level, old[:, 2], averages, seen)
+    return moment, averages
 
 
 def _turn_hour(one: Columns, hour: int) -> None:
@@ -109,6 +129,9 @@ def _turn_hour(one: Columns, hour: int) -> None:
     before = np.where(last == hour - 1, one["curve"][turned, 1], _centre(slots, hour - 1, age))
     one["curve"][turned] = np.stack([before, here, after], axis=1)
     one["slots"][turned] = slots
+    ring = np.arange(peaks.HOURS)
+    is_past = (ring - last[:, None] - 1) % peaks.HOURS < np.minimum(hour - last.astype(np.int64), peaks.HOURS)[:, None]
+    one["peaks"][turned] *= ~is_past[:, None, :]
     one["hour"][turned], one["hour_mean"][turned], one["hour_rows"][turned] = hour, 0, 0
 
 
