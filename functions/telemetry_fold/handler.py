@@ -130,7 +130,8 @@ def fold_window(links: LinkFolding, log_key: str, start: int) -> None:
         if window is None:
             return
         try:
-            call_links.save(window, known and known.folded_to, retention_days=settings.link_retention_days)
+            expected = known.folded_to if known else None
+            call_links.save(window, expected, retention_days=settings.link_retention_days)
         except ConflictError:
             continue
         return

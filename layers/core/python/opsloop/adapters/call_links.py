@@ -42,13 +42,15 @@ class CallLinks:
         if "Item" not in found:
             return None
         item = found["Item"]
-        return LinkWindow(log, start, item["folded_to"]["S"], unpack(a2b_base64(item["body"]["B"])))
+        links = unpack(a2b_base64(item["body"]["B"]))
+        return LinkWindow(log, start, item["folded_to"]["S"], links, int(item["floor"]["N"]))
 
     def save(self, window: LinkWindow, expected: str | None, *, retention_days: int) -> None:
         """Write ``window``; raise ``ConflictError`` unless it was folded up to ``expected`` (None: not there)."""
         item = {
             **_key(window.start, window.log),
             "folded_to": {"S": window.folded_to},
+            "floor": {"N": str(window.floor)},
             "body": {"B": pack(window.links)},
             "expires_at": {"N": str(window.start * 60 + retention_days * 86_400)},
         }

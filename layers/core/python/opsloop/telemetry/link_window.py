@@ -7,7 +7,7 @@ them, or by two folds at once, adds to it what it does not have yet.
 from collections.abc import Sequence
 
 from opsloop.dataclass import dataclass
-from opsloop.telemetry.links import Links, at_most, joined, none, select, unpack
+from opsloop.telemetry.links import Links, joined, none, select, thin, unpack
 from opsloop.telemetry.model import LOG_START
 from opsloop.telemetry.segment import Committed
 
@@ -18,12 +18,16 @@ MOST_SPANS = 4096
 
 @dataclass(frozen=True)
 class LinkWindow:
-    """The sample of ``log`` of ten minutes from ``start`` on; ``folded_to``: the position that it is merged up to."""
+    """The sample of ``log`` of ten minutes from ``start`` on; ``folded_to``: the position that it is merged up to.
+
+    ``floor`` is the level to which all of it was thinned so that it stays small, and so is what comes.
+    """
 
     log: str
     start: int
     folded_to: str
     links: Links
+    floor: int = 0
 
 
 class LinkFolding:
@@ -59,4 +63,9 @@ class LinkFolding:
                 parts.append(part)
             elif int(arrival_s) // 60 // WINDOW_MINUTES * WINDOW_MINUTES == start:
                 parts.append(none(links.highest))
-        return LinkWindow(self._log, start, self._segments[-1][0], at_most(joined(parts), MOST_SPANS))
+        links, floor = joined(parts), window.floor if window else 0
+        links = thin(links, floor) if floor else links
+        while len(links) > MOST_SPANS:
+            floor += 1
+            links = thin(links, floor)
+        return LinkWindow(self._log, start, self._segments[-1][0], links, floor)

@@ -111,15 +111,6 @@ def thin(links: Links, level: int) -> Links:
     return replace(kept, level=np.maximum(kept.level, level), highest=max(links.highest, level))
 
 
-def at_most(links: Links, spans: int) -> Links:
-    """Return ``links``, or of them the sample of the lowest level that leaves no more than so many spans."""
-    level = int(links.level.min(initial=0))
-    while len(links) > spans:
-        level += 1
-        links = thin(links, level)
-    return links
-
-
 def joined(parts: Iterable[Links]) -> Links:
     """Return all spans of ``parts`` as one sample."""
     parts = list(parts)
@@ -147,11 +138,9 @@ def joined(parts: Iterable[Links]) -> Links:
 
 def pack(links: Links) -> bytes:
     """Return ``links`` as bytes, thinned to what fits into an item; no spans, of whatever level, are few bytes."""
-    while True:
-        packed = _packed(links)
-        if len(packed) <= MAX_PACKED_BYTES:
-            return packed
-        links = at_most(links, len(links) // 2)
+    while len(packed := _packed(links)) > MAX_PACKED_BYTES:
+        links = thin(links, int(links.level.min()) + 1)
+    return packed
 
 
 def unpack(packed: bytes) -> Links:
