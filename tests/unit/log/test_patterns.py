@@ -1,5 +1,6 @@
 """The pattern miner: what it groups, and that the same lines give the same ids whatever the batches are."""
 
+import random
 import zlib
 
 import pytest
@@ -54,6 +55,8 @@ def test_a_numbered_name_is_a_name_until_another_number_is_seen():
 def test_what_says_too_little_without_the_variable_is_not_merged():
     assert groups(*(f"{name} started" for name in ("sshd", "cron", "nginx", "redis", "kafka", "etcd"))) == [*range(6)]
 
+    assert groups("queue ann", "queue bob", "queue eve") == [0, 1, 2]
+
 
 def test_first_words_that_share_a_prefix_are_one_variable():
     names = ("com.example.ada", "com.example.bob", "com.example.eve", "com.example.kim")
@@ -71,6 +74,20 @@ def test_a_second_variable_joins_a_pattern_that_has_one():
     lines += [f"login of user={user} from {host} was refused" for user, host in (("eve", "i"), ("kim", "j"))]
     assert mine(lines)[0] == (1, "login of user=<*> from <*> was refused")
     assert groups(*lines) == [0, 0, 0, 0]
+
+
+def test_a_pair_of_differences_needs_more_values_than_one():
+    lines = [
+        f"login of user={user} at host={host} was refused" for user, host in (("ann", "h"), ("bob", "h"), ("eve", "i"))
+    ]
+    assert groups(*lines) == [0, 0, 1]
+    assert groups(*lines, "login of user=eve at host=h was refused") == [0, 0, 1, 0]
+
+
+def test_of_two_patterns_that_match_the_older_is_taken():
+    first = [f"note {name} was good" for name in ("ann", "bob", "eve")]
+    second = [f"note kim was {word}" for word in ("fine", "bad", "sad")]
+    assert groups(*first, *second, "note kim was good") == [0, 0, 0, 1, 1, 1, 0]
 
 
 def test_a_merged_id_leads_to_the_older_pattern_and_keeps_its_name():
@@ -129,6 +146,7 @@ def test_ids_that_ended_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch):
     ids = miner.add(" ".join([one + other] * 2) for one in "abcdef" for other in "uvwxyz")
     assert len(miner._redirects) == 7
     assert len(miner._by_raw) <= 6
+    assert miner._index.entered <= 7
     assert miner.resolve(ids[0]) == OVERFLOW
     assert miner.resolve(10_000) == OVERFLOW
 
@@ -156,6 +174,26 @@ LINES = st.lists(
     ),
     max_size=60,
 )
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("room", [12, 100])
+def test_storing_after_every_line_changes_nothing(seed: int, room: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(patterns, "MAX_PATTERNS", room)
+    monkeypatch.setattr(patterns, "EVICTED_AT_ONCE", 3)
+    monkeypatch.setattr(patterns, "MAX_REDIRECTS", 20)
+    choose = random.Random(seed).choice
+    names = ["ann", "bob", "eve", "kim", "x=ann", "x=bob", "n1", "n2", "com.a.b:", "com.a.c1:", "7", "(8)", "()"]
+    forms = ["{} of the {} was {} again", "login of user={} from {} was refused", "{} {} to be {} to", "first {}"]
+    lines = [choose(forms).format(*(choose(names) for _ in range(3))) for _ in range(250)]
+    whole, stored = Miner(), Miner()
+    ids, answers = whole.add(lines), []
+    for line in lines:
+        answers += stored.add([line])
+        stored = Miner.from_bytes(stored.to_bytes())
+    assert answers == ids
+    assert stored.to_bytes() == whole.to_bytes()
+    assert room < 100 or any(one.holes for one in whole.patterns())
 
 
 @settings(max_examples=150, deadline=None)
