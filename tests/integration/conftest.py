@@ -19,6 +19,7 @@ from moto.server import ThreadedMotoServer
 from opsloop.access.model import ApiKey, Scope
 from opsloop.adapters import aws_environment
 from opsloop.adapters.access_table import AccessTable
+from tests.integration.search_server import opensearch_url, tested  # noqa: F401 -- fixtures
 from tests.tables import TABLES
 
 REGION = "us-east-1"
