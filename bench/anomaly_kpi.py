@@ -91,6 +91,22 @@ def best_events(files: list[Labelled], scores: list[Floats]) -> tuple[float, Eve
     return max(tried, key=lambda pair: pair[1].f1)
 
 
+def cross_validated(files: list[Labelled], scores: list[Floats], rounds: int = 20) -> float:
+    """Return the mean event F1 of one half of the series at the threshold that is best for the other half."""
+    levels = candidates(scores)
+    table = [[events(file, one, level) for level in levels] for file, one in zip(files, scores, strict=True)]
+    counts = np.array(table).reshape(len(files), len(levels), 3)
+    chance = np.random.default_rng(1)
+    reached = []
+    for _ in range(rounds):
+        order = chance.permutation(len(files))
+        halves = order[: len(files) // 2], order[len(files) // 2 :]
+        for chosen, judged in (halves, halves[::-1]):
+            place = int(np.argmax([Events(*each).f1 for each in counts[chosen].sum(axis=0).tolist()]))
+            reached.append(Events(*counts[judged, place].sum(axis=0).tolist()).f1)
+    return float(np.mean(reached))
+
+
 def best_row_f1(files: list[Labelled], scores: list[Floats]) -> float:
     """Return the best F1 by row over all thresholds, one for all files."""
     labels, levels = np.concatenate([file.labels for file in files]), np.concatenate(scores)

@@ -132,6 +132,19 @@ def score_at(files: list[Labelled], scores: list[Floats], profile: Profile, thre
     return float(reached[np.flatnonzero(thresholds >= threshold)[-1]])
 
 
+def cross_validated(files: list[Labelled], scores: list[Floats], profile: Profile, rounds: int = 20) -> float:
+    """Return the mean score of one half of the files at the threshold that is best for the other half."""
+    chance = np.random.default_rng(1)
+    reached = []
+    for _ in range(rounds):
+        order = chance.permutation(len(files))
+        halves = order[: len(files) // 2], order[len(files) // 2 :]
+        for chosen, judged in (halves, halves[::-1]):
+            threshold = best([files[i] for i in chosen], [scores[i] for i in chosen], profile).threshold
+            reached.append(score_at([files[i] for i in judged], [scores[i] for i in judged], profile, threshold))
+    return float(np.mean(reached))
+
+
 def read(folder: Path) -> list[Labelled]:
     """Return the files of ``folder`` (with ``data`` and ``labels`` in it), in order of their names."""
     named = json.loads((folder / "labels" / "combined_windows.json").read_text(encoding="utf-8"))

@@ -128,7 +128,8 @@ def recurring_sizes(seconds: Seconds, measured: Floats) -> Floats:
     asked = hours[:, None, None] + np.array(peaks.AROUND) - np.array(peaks.DAYS_H)[:, None]
     place = np.searchsorted(hours, asked)
     place = np.where(hours[np.minimum(place, len(hours) - 1)] == asked, place, len(hours))
-    return peaks.recurring(np.moveaxis(reached[place], -1, 1))[row]
+    each: Floats = peaks.recurring(np.moveaxis(reached[place], -1, 1))[row]
+    return each
 
 
 def usual_sizes(measured: Floats) -> Floats:
@@ -163,4 +164,4 @@ def _average(values: Floats, weights: list[float]) -> Floats:
 
 
 def _before(values: Floats, first: float) -> Floats:
-    return np.r_[first, values[:-1]]
+    return np.concatenate([[first], values[:-1]])

@@ -42,4 +42,5 @@ def recurring(days: Codes) -> Floats:
 
 def places(hour: int) -> NDArray[np.int64]:
     """Return where the hours that ``hour`` is compared with lie in a ring of ``HOURS``, shape (2, 3)."""
-    return (hour + np.array(AROUND) - np.array(DAYS_H)[:, None]) % HOURS
+    place: NDArray[np.int64] = (hour + np.array(AROUND) - np.array(DAYS_H)[:, None]) % HOURS
+    return place

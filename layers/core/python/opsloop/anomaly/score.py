@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LEVEL, MEAN, SPREAD = 1000, 3000, 1000
-"""Spans (in rows) of the averages that say how large the series is, what to
-expect while there is no profile, and how far residuals lie from 0: three and a half and ten days of 5-minute
-buckets."""
+"""Spans (in rows) of the averages that say how large the series is, what to expect while there is no profile, and how
+far residuals lie from 0: three and a half and ten days of 5-minute buckets."""
 FAST, SLOW = 12, 96
 """Spans of the two levels whose difference is a shift: one hour and eight of 5-minute buckets."""
 HOURS, DAYS = 24, 1000
