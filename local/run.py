@@ -14,7 +14,7 @@ from typing import Any
 
 from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
-from local.steps import cloud, compare, deploy, history, keys, report, schedule, tools
+from local.steps import channels, cloud, compare, deploy, history, keys, report, schedule, tools
 
 TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
@@ -42,8 +42,9 @@ def up(state: StateDir) -> dict[str, Any]:
     """Bring the cloud up with everything deployed, without the demo; return the content of `stack.json`."""
     demo_stays = "demo" in state.read("wanted").get("services", []) and cloud.is_supervised(state)
     tools.ensure_cdk(state)
-    cloud.ensure_running(state, "cloud", "pump", *(["demo"] if demo_stays else []))
+    cloud.ensure_running(state, "sink", "cloud", "pump", *(["demo"] if demo_stays else []))
     deploy.ensure_deployed(state)
+    channels.ensure_channels(state)
     stack = describe(state, keys.ensure_keys(state))
     state.write("stack", stack)
     schedule.catch_up(state)
@@ -72,7 +73,7 @@ def run(state: StateDir, *, with_demo: bool) -> int:
         is_equal = True
         if with_demo:
             history.ensure_history(state)
-            cloud.want(state, "cloud", "pump", "demo")
+            cloud.want(state, "sink", "cloud", "pump", "demo")
             comparison = compare.wait_for_comparison(state)
             is_equal = comparison is None or comparison.is_equal
             report.show_comparison(comparison)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.state import REGION, ROOT, TOOLS, VENV, StateDir, remembered_ports
+from local.opensearch.build import command
+from local.state import LOOPBACK, REGION, ROOT, TOOLS, VENV, StateDir, remembered_ports
 
-ORDER = ("cloud", "pump", "demo")  # started in this order, ended in reverse
+ORDER = ("opensearch", "sink", "cloud", "pump", "demo")  # started in this order, ended in reverse
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 
@@ -51,6 +52,7 @@ def cloud(state: StateDir) -> Service:
         "TMPDIR": str(scratch),  # pid file and unpacked functions: not shared with another checkout
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        "SMTP_HOST": f"{LOOPBACK}:{ports.smtp}",  # where SES hands its mails on: to the sink
         "MINISTACK_REGION": REGION,
         **CREDENTIALS,
     }
@@ -73,13 +75,32 @@ def pump(state: StateDir) -> Service:
     return Service("pump", [str(VENV / "bin" / "python"), "-m", "local.pump"], client_environment(state))
 
 
+def sink(state: StateDir) -> Service:
+    """Return what takes mails and Slack posts."""
+    words = [str(VENV / "bin" / "python"), "-m", "local.sink", "--state-dir", str(state.root)]
+    return Service("sink", words, base_environment(state))
+
+
 def demo(state: StateDir) -> Service:
     """Return the demonstration shop with its load generator."""
     command = [str(VENV / "bin" / "python"), "-m", "local.demo", "--state-dir", str(state.root)]
     return Service("demo", command, client_environment(state))
 
 
-BUILDERS: dict[str, Callable[[StateDir], Service]] = {"cloud": cloud, "pump": pump, "demo": demo}
+def opensearch(state: StateDir) -> Service:
+    """Return the node of OpenSearch, where the state directory searches in one."""
+    chosen = state.read("search")
+    words = command(Path(chosen["built"]), state.root / "opensearch", int(chosen["port"]), java=chosen["java"])
+    return Service("opensearch", words, base_environment(state))
+
+
+BUILDERS: dict[str, Callable[[StateDir], Service]] = {
+    "opensearch": opensearch,
+    "sink": sink,
+    "cloud": cloud,
+    "pump": pump,
+    "demo": demo,
+}
 
 
 def working_directory() -> Path:

@@ -65,16 +65,15 @@ def ensure_built(build: Path = BUILD) -> Path:
     return done
 
 
-def command(built: Path, home: Path, port: int, *, heap: str = HEAP) -> list[str]:
+def command(built: Path, home: Path, port: int, *, heap: str = HEAP, java: str = "java") -> list[str]:
     """Return the command that runs one node in the foreground, its data in ``home``; SIGTERM ends it."""
     scratch = home / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     return [
-        "java",
+        java,
         f"-Xms{heap}",
         f"-Xmx{heap}",
         "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1" if heap == "256m" else "-XX:+TieredCompilation",
         "--add-opens=java.base/java.io=ALL-UNNAMED",
         "-Djava.locale.providers=SPI,COMPAT",
         "-Dfile.encoding=UTF-8",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local.console import StepFailedError, run_logged, step
 from local.state import ACCOUNT, REGION, ROOT, StateDir
-from local.steps import cloud
+from local.steps import cloud, search
 from local.steps.tools import cdk_command, cdk_environment
 
 SOURCES = ("app.py", "cdk.json", "requirements.txt", "stacks", "functions", "layers", "docs/api", "local/node")
@@ -76,7 +76,8 @@ def bootstrap(state: StateDir) -> None:
 
 def synth(state: StateDir) -> None:
     """Write the templates and build the layers into the state directory."""
-    run_cdk(state, "cdk-synth", "synth", "--quiet", "--output", state.root / "cdk.out", *CONTEXT)
+    context = (*CONTEXT, "-c", f"search={search.endpoint(state)}")
+    run_cdk(state, "cdk-synth", "synth", "--quiet", "--output", state.root / "cdk.out", *context)
 
 
 def deploy(state: StateDir) -> None:
@@ -89,7 +90,7 @@ def deploy(state: StateDir) -> None:
 
 def ensure_deployed(state: StateDir) -> None:
     """Bring the cloud's stacks up to date with the sources, doing nothing when they are."""
-    digest = source_hash()
+    digest = f"{source_hash()} {search.endpoint(state)}"
     if is_deployed(state, digest):
         return
     state.remove("deployed")
