@@ -4,16 +4,19 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop fault clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
+.PHONY: help setup run opensearch stop fault clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv from requirements.txt (the others do it by themselves)
 	@$(PYTHON) local/bootstrap.py
 
-run: setup ## local cloud, deployment, demo, first KPIs compared with what was sent
-	@$(BIN)/python -m local.run
+run: setup ## local cloud, deployment, demo, first KPIs compared with what was sent (SEARCH=opensearch for a real one)
+	@$(BIN)/python -m local.run $(if $(SEARCH),--search $(SEARCH))
+
+opensearch: setup ## a real OpenSearch on loopback, in the foreground; Java 17 and Maven needed (ARGS="--port 9200")
+	@$(BIN)/python -m local.opensearch $(ARGS)
 
 stop: ## end exactly what `make run` started; the state stays
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stop; else echo "Nothing was installed."; fi
@@ -30,10 +33,10 @@ clean: ## stop, then remove the state and everything that was installed or built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test: lint ## lint, types, unit, integration and end-to-end tests
-	@$(BIN)/python -m pytest $(IN_PARALLEL)
+	@$(BIN)/python -m pytest -rs $(IN_PARALLEL)
 
 test-fast: lint ## the same without the end-to-end tests
-	@$(BIN)/python -m pytest $(IN_PARALLEL) -m "not e2e"
+	@$(BIN)/python -m pytest -rs $(IN_PARALLEL) -m "not e2e"
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .

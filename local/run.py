@@ -14,9 +14,9 @@ from typing import Any
 
 from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
-from local.steps import channels, cloud, compare, deploy, history, keys, report, schedule, tools
+from local.steps import channels, cloud, compare, deploy, history, keys, report, schedule, search, tools
 
-TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id")  # of outputs; ApiUrl is the door's business here
+TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id", "Endpoint")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
 
 
@@ -42,7 +42,9 @@ def up(state: StateDir) -> dict[str, Any]:
     """Bring the cloud up with everything deployed, without the demo; return the content of `stack.json`."""
     demo_stays = "demo" in state.read("wanted").get("services", []) and cloud.is_supervised(state)
     tools.ensure_cdk(state)
-    cloud.ensure_running(state, "sink", "cloud", "pump", *(["demo"] if demo_stays else []))
+    asked = (*search.services(state), "sink", "cloud", "pump")
+    cloud.ensure_running(state, *asked, *(["demo"] if demo_stays else []))
+    search.wait_until_ready(state)
     deploy.ensure_deployed(state)
     channels.ensure_channels(state)
     stack = describe(state, keys.ensure_keys(state))
@@ -65,15 +67,16 @@ def alone(state: StateDir) -> Iterator[None]:
         yield
 
 
-def run(state: StateDir, *, with_demo: bool) -> int:
+def run(state: StateDir, *, with_demo: bool, search_in: str = "") -> int:
     """Do it all; return the exit status."""
     started = time.monotonic()
     with alone(state):
+        search.choose(state, search_in)
         stack = up(state)
         is_equal = True
         if with_demo:
             history.ensure_history(state)
-            cloud.want(state, "sink", "cloud", "pump", "demo")
+            cloud.want(state, *search.services(state), "sink", "cloud", "pump", "demo")
             comparison = compare.wait_for_comparison(state)
             is_equal = comparison is None or comparison.is_equal
             report.show_comparison(comparison)
@@ -87,9 +90,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--state-dir", type=Path, default=TOOLS, help="where this local cloud lives (%(default)s)")
     parser.add_argument("--no-demo", action="store_true", help="deploy only: no demo, no comparison")
+    parser.add_argument("--search", choices=search.KINDS, default="", help="where to search (as before, or embedded)")
     options = parser.parse_args()
     try:
-        sys.exit(run(StateDir(options.state_dir.resolve()), with_demo=not options.no_demo))
+        sys.exit(run(StateDir(options.state_dir.resolve()), with_demo=not options.no_demo, search_in=options.search))
     except StepFailedError as failure:
         failure.show()
         sys.exit(1)

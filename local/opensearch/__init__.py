@@ -1,1 +1,1 @@
-"""A real OpenSearch on loopback, made of artifacts of Maven Central: for tests, and for `make run SEARCH=opensearch`."""
+"""A real OpenSearch on loopback, made of parts from Maven Central: for tests, and for `make run SEARCH=opensearch`."""
