@@ -9,7 +9,14 @@ from pathlib import Path
 from local.console import console
 from local.state import TOOLS, StateDir
 
-COLOURS = {"supervisor": "magenta", "cloud": "cyan", "functions": "white", "pump": "yellow", "demo": "green"}
+COLOURS = {
+    "supervisor": "magenta",
+    "cloud": "cyan",
+    "functions": "white",
+    "pump": "yellow",
+    "demo": "green",
+    "sink": "blue",
+}
 TAIL_BYTES = 4000
 POLL_S = 0.3
 

@@ -14,14 +14,22 @@ VENV = ROOT / ".venv"
 LOOPBACK = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+PORT_VARIABLES = {
+    "aws": "OPSLOOP_AWS_PORT",
+    "door": "OPSLOOP_PORT",
+    "smtp": "OPSLOOP_SMTP_PORT",
+    "slack": "OPSLOOP_SLACK_PORT",
+}
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The two listeners of a local cloud, on loopback."""
+    """The listeners of a local cloud, on loopback; ``smtp`` and ``slack`` take what people are told."""
 
     aws: int
     door: int
+    smtp: int = 0
+    slack: int = 0
 
     @property
     def aws_url(self) -> str:
@@ -49,6 +57,11 @@ class StateDir:
     def cloud(self) -> Path:
         """Return what the cloud process keeps: generations, objects, function code."""
         return self.root / "cloud"
+
+    @property
+    def sink(self) -> Path:
+        """Return where mails and Slack posts end."""
+        return self.root / "sink"
 
     @property
     def stack_file(self) -> Path:
@@ -110,7 +123,7 @@ def choose_ports(state: StateDir, environment: Mapping[str, str] = os.environ) -
     A remembered port that somebody else took meanwhile is replaced. Call this while the cloud is down.
     """
     chosen = {}
-    for name, variable in (("aws", "OPSLOOP_AWS_PORT"), ("door", "OPSLOOP_PORT")):
+    for name, variable in PORT_VARIABLES.items():
         remembered = state.read("ports").get(name)
         if environment.get(variable):
             chosen[name] = int(environment[variable])

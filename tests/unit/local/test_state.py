@@ -26,7 +26,9 @@ def test_two_checkouts_get_different_ports(tmp_path):
 
 def test_configured_ports_win(state):
     choose_ports(state, {})
-    assert choose_ports(state, {"OPSLOOP_PORT": "8901", "OPSLOOP_AWS_PORT": "8902"}) == Ports(aws=8902, door=8901)
+    chosen = choose_ports(state, {"OPSLOOP_PORT": "8901", "OPSLOOP_AWS_PORT": "8902", "OPSLOOP_SMTP_PORT": "8903"})
+    assert chosen == Ports(aws=8902, door=8901, smtp=8903, slack=chosen.slack)
+    assert chosen.slack
 
 
 def test_a_remembered_port_that_somebody_took_is_replaced(state):
