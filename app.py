@@ -17,6 +17,7 @@ from stacks.constructs.search_domain import SearchChoice
 from stacks.constructs.yaml_source import SourceError
 from stacks.health_stack import HealthStack
 from stacks.kpi_stack import KpiStack
+from stacks.log_stack import LogStack
 from stacks.state_stack import StateStack
 from stacks.telemetry_stack import TelemetryStack
 
@@ -67,6 +68,7 @@ def build(app: App) -> App:
     AccessStack(app, "Access", state=state, **common("access"))
     TelemetryStack(app, "Telemetry", state=state, **common("telemetry"))
     KpiStack(app, "Kpi", state=state, **common("kpi"))
+    LogStack(app, "Log", state=state, **common("log"))
     AnomalyStack(app, "Anomaly", state=state, **common("anomaly"))
     AlertStack(app, "Alert", state=state, **_telling(app, stage), **common("alert"))
     HealthStack(app, "Health", state=state, **common("health"))

@@ -21,6 +21,7 @@ from opsloop.log.follow import CHUNK_ITEMS, Follower, Lost, Report
 from opsloop.log.names import is_kept, log_of_raw
 from opsloop.runtime.settings import read_settings
 from opsloop.telemetry.log_records import read_records
+from opsloop.telemetry.model import LOG_START
 
 SOURCE = "log_keep"
 STOP_BEFORE_END_MS = 30_000  # what is left then is kept by the next run
@@ -60,7 +61,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
             log, source, raws, table, bucket, decode, tell, pattern_days=settings.pattern_retention_days
         )
         try:
-            follower.follow(kept.get(log, ""), report, lambda: enough_time(context))
+            follower.follow(kept.get(log, LOG_START), report, lambda: enough_time(context))
         except ConflictError as error:  # many others work on the same service: the next run goes on from here
             logger.info("others were ahead", log=log, reason=error.message)
         except TransientError as error:  # the next run goes on from here
@@ -83,7 +84,7 @@ def logs_of(event: dict[str, Any], kept: dict[str, str]) -> list[str]:
         return list(source.shards())
     key = event["detail"]["object"]["key"]
     log = log_of_raw(key)
-    position = kept.get(log, "")
+    position = kept.get(log, LOG_START)
     for _ in range(WAITS):
         if is_kept(key, position):
             return []

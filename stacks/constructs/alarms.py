@@ -120,6 +120,29 @@ class Alarms(Construct):
             alarm_description=_described("The search domain has less than 2 GB of room.", "search-store"),
         )
 
+    def not_judged(self, name: str, *, limit: int = 6) -> None:
+        """Watch how many five-minute buckets are over and not judged; silence is watched as that of any schedule."""
+        metric = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name="BucketsLeft",
+            dimensions_map={"service": "anomaly"},
+            period=FIVE_MINUTES,
+            statistic="Maximum",
+        )
+        text = f"{name} is more than {5 * limit} minutes behind: what is unusual is told late."
+        self._above("NotJudged", metric, limit, text, "anomaly-behind", periods=3)
+
+    def logs_lost(self, name: str) -> None:
+        """Watch for log records that were committed and could not be kept."""
+        metric = _of_logs("LogBatchesLost", "Sum")
+        self._above("LogsLost", metric, 0, f"{name} could not keep committed log records.", "logs-lost")
+
+    def search_behind(self, name: str, *, limit_s: int = 900) -> None:
+        """Watch how long the oldest log documents have been waiting to be searchable."""
+        metric = _of_logs("SearchPendingAgeSeconds", "Maximum")
+        text = f"{name} has documents that have been waiting for more than {limit_s} s: search lacks them."
+        self._above("SearchBehind", metric, limit_s, text, "search-behind", periods=3)
+
     def api_errors(self, api_id: str) -> None:
         """Watch for answers of the API that say that opsloop failed."""
         metric = cloudwatch.Metric(
@@ -183,6 +206,13 @@ def _of_domain(name: str, domain: str, account: str, statistic: str) -> cloudwat
         dimensions_map={"DomainName": domain, "ClientId": account},
         period=ONE_MINUTE,
         statistic=statistic,
+    )
+
+
+def _of_logs(name: str, statistic: str) -> cloudwatch.Metric:
+    of_log = {"service": "log"}
+    return cloudwatch.Metric(
+        namespace=NAMESPACE, metric_name=name, dimensions_map=of_log, period=FIVE_MINUTES, statistic=statistic
     )
 
 

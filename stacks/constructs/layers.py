@@ -20,6 +20,8 @@ NEEDS: dict[str, frozenset[str]] = {
     "telemetry_fold": RUNTIME | NUMERIC,
     "telemetry_describe": RUNTIME | NUMERIC,
     "anomaly_detect": RUNTIME | NUMERIC,
+    "log_keep": RUNTIME | NUMERIC | CODEC,  # reads the telemetry logs by their own adapter, and raw requests
+    "log_index": RUNTIME | SEARCH,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
@@ -51,6 +53,9 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "health_probe",
         "kpi_query",
         "kpi_rollup",
+        "log_index",
+        "log_keep",
+        "log_rebuild",
         "telemetry_fold",
         "telemetry_ingest",
         "telemetry_receive",

@@ -230,7 +230,7 @@ class Objects:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, *, since_s: int) -> None:
         self.world.call(lambda: self.world.objects.__setitem__(key, body), writes=True)
 
     def delete(self, key: str) -> None:

@@ -79,8 +79,8 @@ class Table(Protocol):
 class Objects(Protocol):
     """Where documents are kept."""
 
-    def put(self, key: str, body: bytes) -> None:
-        """Store an object."""
+    def put(self, key: str, body: bytes, *, since_s: int) -> None:
+        """Store an object, with when its records arrived."""
 
     def delete(self, key: str) -> None:
         """Delete an object."""
@@ -181,6 +181,7 @@ class Follower:
 
     def _apply(self, service: str, step: Step, records: Hours, item: Item, report: Report) -> None:
         """Bring one step in, unless it is; if somebody else changed the service meanwhile, after what they did."""
+        since_s = int(item.last_arrival_s)
         orphans: list[str] = []
         version = 0  # of the state that they were made from
         for _ in range(CONFLICTS_ALLOWED):
@@ -193,10 +194,10 @@ class Follower:
                     for key in orphans:
                         self.objects.delete(key)
                 hours = self.table.hours(service, records)
-                change = changed(state, self.log, step, records, hours, since_s=int(item.last_arrival_s))
+                change = changed(state, self.log, step, records, hours, since_s=since_s)
                 orphans, version = [found.key for found, _ in change.objects], state.version
                 for found, body in change.objects:
-                    self.objects.put(found.key, body)
+                    self.objects.put(found.key, body, since_s=since_s)
                 self.table.commit(change, pattern_days=self.pattern_days)
             except ConflictError:
                 report.raced += 1
