@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.logs_score import Score, mean, score
-from opsloop.log import tokens
+from opsloop.log import patterns, tokens
 from opsloop.log.patterns import mine
 
 Miner = Callable[[list[str]], list[tuple[int, str]]]
@@ -80,6 +80,17 @@ def read_system(path: Path) -> tuple[list[str], list[str]]:
     return [row["Content"] for row in rows], [row["EventTemplate"] for row in rows]
 
 
+def lines_again_s(path: Path) -> float:
+    """Return the seconds for the lines of a system that the miner has seen before, as nearly all lines of a service
+    are."""
+    lines, _ = read_system(path)
+    miner = patterns.Miner()
+    miner.add(lines)
+    started = time.process_time()
+    miner.add(lines)
+    return time.process_time() - started
+
+
 def measure(miners: dict[str, Miner], path: Path) -> dict[str, tuple[Score, float]]:
     """Return score and seconds of each miner on one system; the rounds are taken in turn."""
     lines, truth = read_system(path)
@@ -128,9 +139,13 @@ def main(arguments: list[str] | None = None) -> None:
     ours = next(row for row in rows if row["system"] == "mean" and row["miner"] == "opsloop")
     for other in [row for row in rows if row["system"] == "mean" and row["miner"] != "opsloop"]:
         print(f"opsloop is {ours['lines_s'] / other['lines_s']:.2f} times as fast as {other['miner']}")
+    again = sum(lines.values()) / sum(min(lines_again_s(path) for _ in range(ROUNDS)) for path in systems)
+    print(f"opsloop, lines seen before: {again:,.0f} lines/s")
     print(f"marks: mean GA {MARK_GA}, {MARK_LINES_S:,} lines/s")
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(
+            json.dumps({"rows": rows, "again_lines_s": round(again)}, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ TEXT_FIELDS = {"message", "msg", "event"}  # of a JSON body are text that a pers
 # Where a word inside a token ends: what separates keys, values and lists in messages. '.', '-', '_', '/', '+' and '~'
 # are left out, because identifiers, numbers, versions and paths are written with them.
 _ENDS = r"""\s=:,;()\[\]{}"'<>|@\#!&$%*?`^"""
+_CONSTANTS = "true|false|True|False|TRUE|FALSE|null|NULL|None"
+_ACCOUNTS = "root|ROOT|admin"  # those that every system has
+_VALUE_WORDS = frozenset(f"{_CONSTANTS}|{_ACCOUNTS}".split("|"))
 _VALUES = re.compile(
     rf"""
       (?<![A-Za-z0-9\-])[A-Za-z][A-Za-z0-9+\-]{{1,30}}://[^\s"'<>()\[\]{{}},;]+      # URL
@@ -33,8 +36,8 @@ _VALUES = re.compile(
     | (?<![^{_ENDS}])[A-Za-z]:\\[^\s"'<>,;()\[\]|]*                                  # Windows path
     | (?<![^{_ENDS}])(?:/|\\\\)[^\s"'<>,;:=()\[\]{{}}|]+                             # path
     | (?<![^{_ENDS}])[^{_ENDS}]*\d[^{_ENDS}]*                                        # any word with a digit
-    | (?<!\w)(?:true|false|True|False|TRUE|FALSE|null|NULL|None)(?!\w)
-    | (?<![\w.\-/])(?:root|ROOT|admin)(?![\w.\-/])                                   # the accounts every system has
+    | (?<!\w)(?:{_CONSTANTS})(?!\w)
+    | (?<![\w.\-/])(?:{_ACCOUNTS})(?![\w.\-/])
     """,
     re.VERBOSE,
 )
@@ -77,7 +80,7 @@ class _Words(dict[str, str]):
     """Masked form per word, computed once: a pure function of the word, so forgetting changes nothing."""
 
     def __missing__(self, word: str) -> str:
-        masked = _VALUES.sub(_masked, word)
+        masked = (VALUE if word in _VALUE_WORDS else word) if word.isalpha() else _VALUES.sub(_masked, word)
         if len(word) <= MAX_CACHED_WORD_CHARS:
             if len(self) >= MAX_CACHED_WORDS:
                 self.clear()
