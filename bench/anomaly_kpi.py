@@ -79,14 +79,14 @@ def all_events(files: list[Labelled], scores: list[Floats], threshold: float) ->
 
 
 def candidates(scores: list[Floats]) -> Floats:
-    """Return thresholds to try, rising: finer towards the highest scores, where a pager's threshold lies."""
+    """Return thresholds to try, falling: finer towards the highest scores, where a pager's threshold lies."""
     levels = np.unique(np.concatenate(scores))
     ranks = len(levels) - np.unique(np.geomspace(1, len(levels), CANDIDATES).astype(np.int64))
-    return levels[ranks[::-1]]
+    return levels[ranks]
 
 
 def best_events(files: list[Labelled], scores: list[Floats]) -> tuple[float, Events]:
-    """Return the threshold with the highest event F1, and what it finds."""
+    """Return the threshold with the highest event F1 (of several the highest), and what it finds."""
     tried = [(float(level), all_events(files, scores, level)) for level in candidates(scores)]
     return max(tried, key=lambda pair: pair[1].f1)
 

@@ -120,7 +120,7 @@ def curve(files: list[Labelled], scores: list[Floats], profile: Profile) -> tupl
 
 
 def best(files: list[Labelled], scores: list[Floats], profile: Profile) -> Outcome:
-    """Return the threshold with the highest score."""
+    """Return the threshold with the highest score, of several the highest."""
     thresholds, reached = curve(files, scores, profile)
     index = int(np.argmax(reached))
     return Outcome(float(thresholds[index]), float(reached[index]))
