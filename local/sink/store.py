@@ -59,7 +59,7 @@ class Store:
                 message_id=str(parsed["Message-ID"] or ""),
                 in_reply_to=str(parsed["In-Reply-To"] or ""),
                 references=str(parsed["References"] or ""),
-                delivery=str(parsed["X-Opsloop-Delivery"] or ""),
+                delivery=str(parsed["X-Opsloop-Delivery"] or "").strip(),  # a folded line keeps its blank
                 text=text.get_content() if text else "",
                 html=html.get_content() if html else "",
             )
