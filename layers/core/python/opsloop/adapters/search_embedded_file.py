@@ -74,16 +74,29 @@ class SearchFile:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")  # a power failure may cost the last writes: rebuild
-            connection.execute("CREATE TABLE IF NOT EXISTS indexes (name TEXT PRIMARY KEY, fields TEXT NOT NULL)")
-            (form,) = connection.execute("PRAGMA user_version").fetchone()
-            if form not in (0, FORMAT):
-                raise sqlite3.DatabaseError(f"format {form} is not {FORMAT}; remove the file, then rebuild the indexes")
-            connection.execute(f"PRAGMA user_version={FORMAT}")
+            _make_or_check(connection)
         except BaseException:  # whatever it is goes on: only nobody else would close this
             connection.close()
             raise
         self._connection, self._inode = connection, _inode(self.path)
         return connection
+
+
+def _make_or_check(connection: sqlite3.Connection) -> None:
+    """Make what every file has, if it is new; raise ``sqlite3.DatabaseError`` if its format is not ours."""
+    if _format(connection) == FORMAT:  # nothing is written then: readers must not wait
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if (form := _format(connection)) == 0:
+        connection.execute("CREATE TABLE indexes (name TEXT PRIMARY KEY, fields TEXT NOT NULL)")
+        connection.execute(f"PRAGMA user_version={FORMAT}")
+    elif form != FORMAT:
+        raise sqlite3.DatabaseError(f"format {form} is not {FORMAT}; remove the file, then rebuild the indexes")
+    connection.execute("COMMIT")
+
+
+def _format(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _inode(path: Path) -> int:
