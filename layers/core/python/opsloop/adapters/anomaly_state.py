@@ -15,6 +15,7 @@ from opsloop.errors import ConflictError, DependencyUnavailableError
 from opsloop.telemetry.model import BodyStore
 
 PLACE = {"pk": {"S": "detector"}, "sk": {"S": "state"}}
+KEPT_DAYS = 30  # shorter than the bodies in the segment bucket are kept
 MAX_BODY_BYTES = 120_000  # each of three: an item ends at 400 KB
 _BODIES = ("memory", "outbox")
 
@@ -49,6 +50,7 @@ class StateTable:
             "judged_to": {"N": str(saved.judged_to)},
             "judged_until": {"S": format_time(time_of(saved.judged_to))},  # for people
             "updated_at": {"S": format_time(now)},
+            "expires_at": {"N": str(int(now.timestamp()) + KEPT_DAYS * 86_400)},
             "open_ids": {"B": saved.open_ids},
             "unknown": {"B": saved.unknown},
         }

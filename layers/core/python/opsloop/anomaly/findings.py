@@ -138,7 +138,7 @@ def _numbers(scene: Scene, row: int, direction: Direction) -> dict[str, Any]:
         "score": float(np.clip(scores.score[row], 0.0, 1.0)),
         "value": value,
         "expected": 1.0 if key.measure == of.SILENCE else expected,
-        "low": low,
+        "low": None if low is None else max(low, 0.0),
         "high": high,
         "severity": _severity(scene, row, value, expected),
         "reason": reason(finding),

@@ -22,7 +22,7 @@ from opsloop.dataclass import dataclass
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-STRONG, MODERATE = 0.65, 0.5
+STRONG, MODERATE = 0.6, 0.4
 SECONDS = 60
 WINDOW_BITS = 0b111
 CALM_BUCKETS, CALM_SILENCE = 3, 2
@@ -32,8 +32,11 @@ GONE_MINUTES = 60
 NOISE = 12.0
 """Counting noise: what chance alone brings with a probability below e**-12, 6 in a million, is not noise [1]_ (H.
 Chernoff's bound for a Poisson count)."""
-PERCENTILE_NOISE = 6.0
-"""A p95 of n requests must lie a further 6 / sqrt(n) of itself above what was expected: of 50 it is a coarse number."""
+LEAST_COUNT = 0.5
+SLOWEST, TAIL_EXPONENT = 0.05, 2.0
+"""Of n requests 5 % lie above the p95, whatever it is. Usually so many lie above the expected one, and beyond it fewer
+with the square of the distance: so heavy a tail is taken for possible. The count above the new p95 is compared with that
+one: of 130 requests a p95 must be four times the expected one, of 380 twice, of 940 one and a half."""
 SILENCE_SCORE, NOVEL_SCORE = 0.9, 0.9
 STEADY_WEIGHT = 1 / 144  # twelve hours of buckets
 STEADY_RATIO, STEADY_BUCKETS = 0.98, 72
@@ -84,6 +87,7 @@ class Verdict:
     value: Floats
     level: NDArray[np.int8]
     preset: NDArray[np.int8]
+    is_steady: Flags
 
 
 def judge(memory: Memory, bucket: Bucket, rules: Rules) -> Verdict:
@@ -132,6 +136,7 @@ def judge(memory: Memory, bucket: Bucket, rules: Rules) -> Verdict:
         value=value,
         level=level,
         preset=preset,
+        is_steady=is_steady,
     )
 
 
@@ -189,15 +194,15 @@ def _beyond(value: Floats, weight: Floats, scores: Scores, rules: Rules) -> tupl
     with np.errstate(invalid="ignore", divide="ignore"):
         is_high = ~(value < expected)
         distance = np.abs(value - expected)
-        relative = rules.relative + np.where(rules.is_of(of.P95), PERCENTILE_NOISE / np.sqrt(np.maximum(weight, 1)), 0)
-        floor = np.maximum(rules.absolute, relative * np.abs(expected)) / rules.sensitivity
-        is_rate = rules.is_of(of.RATE, of.PATTERN)
+        floor = np.maximum(rules.absolute, rules.relative * np.abs(expected)) / rules.sensitivity
+        is_rate, is_p95 = rules.is_of(of.RATE, of.PATTERN), rules.is_of(of.P95)
         usual_count = expected * np.where(is_rate, BUCKET_MINUTES, weight)
         traffic = np.where(is_rate, np.maximum(weight, usual_count), weight)
         is_far = (distance >= floor) & (traffic >= rules.requests)
-        is_far &= np.where(is_high, rules.high & (value > scores.high), rules.low & (value < scores.low))
-        count = np.where(is_rate, weight, value * weight)
-        is_counted = is_rate | rules.is_of(of.ERROR_RATIO)
+        is_far &= np.where(is_high, rules.high, rules.low)
+        count = np.where(is_rate, weight, np.where(is_p95, SLOWEST * weight, value * weight))
+        usual_count = np.where(is_p95, count * (expected / value) ** TAIL_EXPONENT, usual_count)
+        is_counted = is_rate | is_p95 | rules.is_of(of.ERROR_RATIO)
         is_far &= ~is_counted | (_surprise(count, usual_count) * rules.sensitivity >= NOISE)
     return is_high, is_far
 
@@ -205,7 +210,7 @@ def _beyond(value: Floats, weight: Floats, scores: Scores, rules: Rules) -> tupl
 def _surprise(count: Floats, usual: Floats) -> Floats:
     """Return minus the logarithm of a bound of the probability to see ``count``, or further off, where ``usual`` is
     the mean: ``k ln(k / m) - k + m``."""
-    usual = np.maximum(usual, 0.5)
+    usual = np.maximum(usual, LEAST_COUNT)
     count = np.maximum(count, 0.0)
     surprise: Floats = np.where(count > 0, count * np.log(np.maximum(count, 1e-12) / usual), 0.0) - count + usual
     return surprise

@@ -19,7 +19,9 @@ from opsloop.anomaly.model import Anomaly, Part
 from opsloop.anomaly.origin import explain
 from opsloop.anomaly.outbox import Outbox, Told
 from opsloop.anomaly.policy import Policy, Rules, policies_of, rules
+from opsloop.anomaly.saved import Unknown
 from opsloop.anomaly.series import BUCKET_MINUTES, Key, measure
+from opsloop.anomaly.standing import unknown
 from opsloop.anomaly.state import Memory
 from opsloop.catalog import Catalog
 from opsloop.clock import MINUTES_PER_DAY, MINUTES_PER_HOUR
@@ -33,7 +35,7 @@ STORED_EVERY_MINUTES = 60
 PATTERNS_KNOWN_MINUTES = MINUTES_PER_DAY
 ERROR = SEVERITIES.index("error")
 Edges = Callable[[int, int], Sequence[CallEdge]]
-"""``edges(first_minute, end_minute)``: who called whom in that time."""
+"""``edges(first_minute, last_minute)``: who called whom in that time."""
 
 
 class Scan:
@@ -44,7 +46,7 @@ class Scan:
         self._catalog, self._windows, self._edges = catalog, windows, edges
         self._policies: dict[str, Policy] = {}
         self._rules = self._made_rules()
-        self._excluded: dict[int, NDArray[np.bool_]] = {}
+        self._last: tuple[Rules, Verdict, Bucket] | None = None
 
     def step(self, hour: Hour, end_minute: int, *, partial_from: int) -> Outbox:
         """Judge the buckets of ``hour`` that were not judged yet and end at ``end_minute`` or before.
@@ -84,6 +86,7 @@ class Scan:
         ]
         bucket = Bucket(minute, value, weight, excluded, self._novel(hour, born, minute), is_partial)
         verdict = judge(self.memory, bucket, self._rules)
+        self._last = self._rules, verdict, bucket
         scene = Scene(self.memory, verdict, bucket, hour, self._rules, self._catalog)
         before = dict(self.memory.open)
         gone = self._apply(scene, verdict)
@@ -112,8 +115,7 @@ class Scan:
             return []
         keys = list(memory.open)
         going_on = [memory.open[key] for key in keys]
-        first = min(one.first_minute for one in (*going_on, *gone))
-        edges = self._edges(max(first, memory.judged_to - MINUTES_PER_HOUR), memory.judged_to)
+        edges = self._edges(memory.judged_to - MINUTES_PER_HOUR, memory.judged_to - 1)
         known = {one.anomaly_id: one for one in before.values()}
         both = [_with_known(one, known.get(one.anomaly_id)) for one in explain([*going_on, *gone], edges)]
         memory.open.update(zip(keys, both, strict=False))
@@ -176,6 +178,10 @@ class Scan:
             memory.keep(~is_old)
             matrix.keep(~is_old)
             self._rules = self._made_rules()
+
+    def unknown(self) -> Unknown:
+        """Return what could not be judged in the last bucket, and why."""
+        return unknown(self.memory, *self._last) if self._last else {}
 
     def policy(self, service: str) -> Policy:
         """Return what holds for ``service``."""

@@ -1,0 +1,58 @@
+"""Anomaly: is this unusual?"""
+
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from stacks.constructs.grants import allow_bus, allow_objects, allow_table
+from stacks.constructs.layer_versions import Layers
+from stacks.constructs.ops_function import OpsFunction
+from stacks.constructs.schedule import Schedule
+from stacks.state_stack import StateStack
+
+
+class AnomalyStack(Stack):
+    """Anomaly: judge every series every five minutes, and tell what begins and ends."""
+
+    def __init__(self, scope: Construct, id_: str, *, state: StateStack, **kwargs: Any) -> None:
+        super().__init__(scope, id_, **kwargs)
+        layers = Layers(self, "Layers", target=state.deployment.target)
+        self._detect(layers, state)
+
+    def _detect(self, layers: Layers, state: StateStack) -> None:
+        detect = OpsFunction(
+            self,
+            "Detect",
+            name="anomaly_detect",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "LOG_TABLE": state.log.table_name,
+                "LOG_BUCKET": state.logs.bucket_name,
+                "ANOMALY_TABLE": state.anomaly.table_name,
+                "BUS_NAME": state.bus.event_bus_name,
+                "STREAM_NAME": state.stream.stream_name,
+            },
+            memory_mb=1769,  # one whole CPU
+            timeout_s=290,  # the next run begins after 300
+        )
+        detect.started_asynchronously()
+        Schedule(
+            self,
+            "DetectSchedule",
+            function=detect,
+            schedule=events.Schedule.cron(minute="1/5"),
+            description="One minute after every five: judge them",
+            silent_after=Duration.minutes(15),
+        )
+        detect.alarms.not_judged(detect.name)
+        allow_table(detect, state.telemetry, "dynamodb:Query", "dynamodb:GetItem")
+        allow_objects(detect, state.segments, "s3:GetObject", "s3:PutObject")
+        allow_table(detect, state.log, "dynamodb:Query")
+        allow_objects(detect, state.logs, "s3:GetObject")
+        allow_table(detect, state.anomaly, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
+        allow_bus(detect, state.bus, "events:PutEvents")
