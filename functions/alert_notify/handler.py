@@ -69,6 +69,7 @@ logger, metrics = Logger(), Metrics()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tell what the messages say; those that are not done come back when they are due."""
     failed = []
+    metrics.add_metric(name="EventsTaken", unit=MetricUnit.Count, value=len(event["Records"]))
     for record in event["Records"]:
         if context.get_remaining_time_in_millis() < STOP_BEFORE_END_MS or not is_done(record):
             failed.append({"itemIdentifier": record["messageId"]})
