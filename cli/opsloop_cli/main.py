@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from opsloop_cli.commands import keys, kpi, quarantine, send, services, status, telemetry
+from opsloop_cli.commands import alert, keys, kpi, quarantine, send, services, status, telemetry
 from opsloop_cli.context import Session
 from opsloop_cli.failure import CommandError
 from opsloop_cli.output import say
@@ -41,6 +41,7 @@ app.command("services")(services.services)
 app.command("kpi")(kpi.kpi)
 app.command("send")(send.send)
 app.add_typer(keys.app, name="keys")
+app.add_typer(alert.app, name="alert")
 app.add_typer(telemetry.app, name="telemetry")
 app.add_typer(quarantine.app, name="quarantine")
 

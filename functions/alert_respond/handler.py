@@ -78,7 +78,7 @@ def resend(request: Request) -> Response:
 
 
 @api.route("POST", "/v1/alerts/test", scope=Scope.ADMIN, query=())
-def test(request: Request) -> Response:
+def send_test(request: Request) -> Response:
     """Have a test message sent on one channel, or on all; what becomes of it is listed under the answered topic."""
     wish = request.json()
     if unknown := wish.keys() - {"channel"}:
