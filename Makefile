@@ -4,7 +4,7 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run opensearch stop fault clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
+.PHONY: help setup run opensearch stop fault told clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ stop: ## end exactly what `make run` started; the state stays
 
 fault: setup ## make payments of the demo slow and failing for a quarter of an hour (ARGS="--service orders")
 	@$(BIN)/python -m local.demo.fault $(ARGS)
+
+told: setup ## print the mails and Slack posts that the local cloud sent
+	@$(BIN)/python -m local.sink --show
 
 logs: setup ## follow the processes and the functions (Ctrl-C leaves them running)
 	@$(BIN)/python -m local.logs

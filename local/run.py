@@ -14,7 +14,7 @@ from typing import Any
 
 from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
-from local.steps import channels, cloud, compare, deploy, history, keys, report, schedule, search, tools
+from local.steps import channels, cloud, compare, deploy, history, keys, report, schedule, search, story, tools
 
 TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id", "Endpoint")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
@@ -67,7 +67,7 @@ def alone(state: StateDir) -> Iterator[None]:
         yield
 
 
-def run(state: StateDir, *, with_demo: bool, search_in: str = "") -> int:
+def run(state: StateDir, *, with_demo: bool, with_story: bool = True, search_in: str = "") -> int:
     """Do it all; return the exit status."""
     started = time.monotonic()
     with alone(state):
@@ -76,11 +76,14 @@ def run(state: StateDir, *, with_demo: bool, search_in: str = "") -> int:
         is_equal = True
         if with_demo:
             history.ensure_history(state)
+            story.learn(state)
             cloud.want(state, *search.services(state), "sink", "cloud", "pump", "demo")
             comparison = compare.wait_for_comparison(state)
             is_equal = comparison is None or comparison.is_equal
             report.show_comparison(comparison)
         report.show_addresses(stack, str(state.root))
+        if with_demo and with_story:
+            story.show(state)
     console.print(f"Up in {time.monotonic() - started:.0f} s. `make logs` follows it, `make stop` ends it.")
     return 0 if is_equal else 1
 
@@ -91,9 +94,17 @@ def main() -> None:
     parser.add_argument("--state-dir", type=Path, default=TOOLS, help="where this local cloud lives (%(default)s)")
     parser.add_argument("--no-demo", action="store_true", help="deploy only: no demo, no comparison")
     parser.add_argument("--search", choices=search.KINDS, default="", help="where to search (as before, or embedded)")
+    parser.add_argument("--no-story", action="store_true", help="no fault in the demo at the end")
     options = parser.parse_args()
     try:
-        sys.exit(run(StateDir(options.state_dir.resolve()), with_demo=not options.no_demo, search_in=options.search))
+        sys.exit(
+            run(
+                StateDir(options.state_dir.resolve()),
+                with_demo=not options.no_demo,
+                with_story=not options.no_story,
+                search_in=options.search,
+            )
+        )
     except StepFailedError as failure:
         failure.show()
         sys.exit(1)

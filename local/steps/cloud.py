@@ -22,15 +22,27 @@ START_TIMEOUT_S = 60.0
 POLL_S = 0.1
 
 
+LONGEST_CALL_S = 310  # a little more than any function may run
+
+
 def client(state: StateDir, service: str) -> Any:
     """Return a boto3 client of the local cloud, with the rights of the account's root."""
+    return _client(state, service, Config(retries={"total_max_attempts": 5, "mode": "standard"}))
+
+
+def patient_client(state: StateDir, service: str) -> Any:
+    """Return one that waits as long as a function may run, and asks once."""
+    return _client(state, service, Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1}))
+
+
+def _client(state: StateDir, service: str, config: Config) -> Any:
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=remembered_ports(state).aws_url,
         region_name=REGION,
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=Config(retries={"total_max_attempts": 5, "mode": "standard"}),
+        config=config,
     )
 
 

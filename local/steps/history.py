@@ -129,7 +129,7 @@ def requests_of(stack: dict[str, Any], service: str, plan: dict[str, Any]) -> in
 def invoke(state: StateDir, output: str) -> Any:
     """Start the function named by ``output`` with the event of a schedule of now; return its answer."""
     event = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")})
-    answer = cloud.client(state, "lambda").invoke(FunctionName=outputs(state)[output], Payload=event)
+    answer = cloud.patient_client(state, "lambda").invoke(FunctionName=outputs(state)[output], Payload=event)
     text = answer["Payload"].read()
     if "FunctionError" in answer:
         raise StepFailedError(
