@@ -54,7 +54,7 @@ def show(state: StateDir) -> None:
         wait_for_room()
     fault = begin(state.read("demo")["truth_url"], service=SERVICE)
     console.print(
-        f"{fault.service} is {fault.latency_factor:g} times slower now, and {fault.error_ratio:.0%} of its requests fail"
+        f"{fault.service} is {fault.latency_factor:g} times slower now; {fault.error_ratio:.0%} of its requests fail"
     )
     anomaly = wait_for(
         "Waiting until it is called an anomaly (every 5 minutes, one minute after they end)",
