@@ -17,8 +17,8 @@ Seconds = NDArray[np.int64]
 
 CHUNK = 2048
 """Rows whose histograms are made at once: 2.6 MB."""
-LARGEST = 1e150
-"""Values beyond are cut, so that no sum or square of them is infinite."""
+LARGEST = 1e30
+"""Values beyond are cut: the profile and the averages of production are kept as float32, which ends at 3.4e38."""
 
 
 def detect(timestamps: NDArray[np.datetime64], values: Floats, warmup: int = 0) -> Floats:
@@ -56,13 +56,14 @@ def moments(seconds: Seconds, values: Floats) -> Moment:
     level = _before(size, np.abs(values[0]))
     level = np.where(level > 0, level, np.abs(values))
     expected = expectation(seconds, values)
-    expected = np.where(np.isnan(expected), _before(mean, values[0]), expected)
+    is_profiled = ~np.isnan(expected)
+    expected = np.where(is_profiled, expected, _before(mean, values[0]))
     residual, log = values - expected, logarithm(values, level)
     change = log - logarithm(expected, level)
     spread = _average(np.abs(residual), weights[spread_span])
     averages = [size, mean, spread]
     averages += [_average(log, weights[span]) for span in (fast, slow)]
-    averages += [_average(change, weights[span]) for span in (hours, days)]
+    averages += [_average(change * is_profiled, weights[span]) for span in (hours, days)]
     return Moment(
         values,
         expected,
@@ -73,6 +74,7 @@ def moments(seconds: Seconds, values: Floats) -> Moment:
         _before(spread, 0.0),
         np.stack(averages, axis=1),
         count - 1,
+        np.cumsum(is_profiled),
     )
 
 

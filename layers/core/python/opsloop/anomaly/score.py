@@ -39,6 +39,8 @@ FLOOR = 0.01
 ENOUGH = 200
 """Rows of history from which on evidence is whole; before, it is reduced in proportion. A 99 % quantile of fewer is
 little more than their maximum."""
+ENOUGH_PROFILED = 500
+"""The same of drift, in rows for which there was a seasonal profile: one of a single day is still rough."""
 UNREMARKABLE = 0.5
 """Sizes up to half of the usual great one are no evidence; otherwise three detectors at rest would add up to one."""
 WEIGHTS = (1.25, 1.0, 1.0)
@@ -48,13 +50,15 @@ ALARM = 1.25
 great size, a shift or drift alone 1.75 times. From 1.1 to 1.3 both benchmarks are within two points of their best."""
 BAND = 4.0
 """Half the width of the band in mean absolute residuals: 3.2 standard deviations if they are normal."""
-SMALLEST = 1e-300
+SMALLEST, GREATEST = 1e-200, 1e9
+"""Bounds of levels to divide by, and of what a quantity can be relative to the level."""
 
 
 class Moment(NamedTuple):
     """Rows to judge, each array of shape (n,), the averages (n, ``len(SPANS)``) with the row itself in them.
 
-    ``change``: the residual on the logarithmic scale. ``seen``: rows of history.
+    ``change``: the residual on the logarithmic scale. ``seen``: rows of history; ``profiled``: those, and this one, for
+    which the profile expected something.
     """
 
     value: Floats
@@ -66,6 +70,7 @@ class Moment(NamedTuple):
     spread: Floats
     averages: Floats
     seen: NDArray[np.int64]
+    profiled: NDArray[np.int64]
 
 
 class Votes(NamedTuple):
@@ -100,10 +105,11 @@ def logarithm(value: Floats, level: Floats) -> Floats:
 
 def quantities(moment: Moment) -> Floats:
     """Return what the detectors measure, relative to the level, shape (n, ``len(QUANTITIES)``)."""
-    residual = moment.value - moment.expected
+    level = np.maximum(moment.level, SMALLEST)
+    jump = np.abs(moment.value - moment.expected - moment.residual_before)
     *_, fast, slow, hours, days = moment.averages.T
-    jump = (residual - moment.residual_before) / np.maximum(moment.level, SMALLEST)
-    answer: Floats = np.abs(np.stack([jump, moment.change - moment.change_before, fast - slow, hours - days], axis=-1))
+    others = np.abs(np.stack([moment.change - moment.change_before, fast - slow, hours - days]))
+    answer: Floats = np.stack([np.minimum(jump, GREATEST * level) / level, *others], axis=-1)
     return answer
 
 
@@ -115,8 +121,8 @@ def judge(moment: Moment, measured: Floats, usual: Floats, recurring: Floats) ->
     """
     great = usual + FLOOR
     great[:, :RECURRING] = np.maximum(great[:, :RECURRING], recurring + FLOOR)
-    ratio = measured / great * np.minimum(moment.seen / ENOUGH, 1.0)[:, None]
-    jump, change, shift, drift = ratio.T
+    jump, change, shift, drift = (measured / great * np.minimum(moment.seen / ENOUGH, 1.0)[:, None]).T
+    drift = drift * np.minimum(moment.profiled / ENOUGH_PROFILED, 1.0)
     each = np.stack([(jump + change) / 2, shift, drift])
     evidence = np.maximum(each - UNREMARKABLE, 0.0) * np.array(WEIGHTS)[:, None]
     zscore, shift, drift, combined = score(np.concatenate([evidence, evidence.sum(axis=0, keepdims=True)]))

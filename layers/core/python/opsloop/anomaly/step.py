@@ -33,6 +33,7 @@ FORM: Mapping[str, tuple[str, tuple[int, ...], float]] = {
     "averages": ("<f4", (len(SPANS),), 0),
     "before": ("<f4", (3,), 0),
     "seen": ("<i4", (), 0),
+    "profiled": ("<i4", (), 0),
     "since_h": ("<i4", (), NEVER),
     "hour": ("<i4", (), NEVER),
     "hour_mean": ("<f4", (), 0),
@@ -86,6 +87,7 @@ def step(
     now = one["peaks"][:, :, hour % peaks.HOURS]
     np.maximum(now, reached, out=now)
     one["seen"] += learnt
+    one["profiled"][:] = moment.profiled
     one["hour_rows"] += learnt
     one["hour_mean"] += np.where(learnt, (values - one["hour_mean"]) / np.maximum(one["hour_rows"], 1), 0.0)
     for name, column in memory.items():
@@ -99,18 +101,23 @@ def _moment(one: Columns, second: int, values: Floats) -> tuple[Moment, Floats]:
     old = one["averages"].astype(np.float64)
     level = np.where(old[:, 0] > 0, old[:, 0], np.abs(values))
     expected = profile.between(one["curve"].astype(np.float64), np.full(len(values), float(second)))
+    is_profiled = ~np.isnan(expected)
     plain = np.where(is_first, values, old[:, 1])
-    expected = np.where(np.isnan(expected), plain, expected)
+    expected = np.where(is_profiled, expected, plain)
     residual, log = values - expected, logarithm(values, level)
     change = log - logarithm(expected, level)
-    new = np.stack([np.abs(values), values, np.abs(residual), log, log, change, change], axis=1)
+    new = np.stack(
+        [np.abs(values), values, np.abs(residual), log, log, change * is_profiled, change * is_profiled], axis=1
+    )
     weight = np.stack([share(span, one["seen"] + 1) for span in SPANS], axis=1)
     averages = old + weight * (new - old)
     before = one["before"].astype(np.float64)
     before_residual = np.where(is_first, residual, before[:, 0])
     before_change = np.where(one["seen"] < 2, change, before[:, 2])
-    seen = one["seen"].astype(np.int64)
-    moment = Moment(values, expected, before_residual, change, before_change, level, old[:, 2], averages, seen)
+    seen, profiled = one["seen"].astype(np.int64), one["profiled"] + is_profiled.astype(np.int64)
+    moment = Moment(
+        values, expected, before_residual, change, before_change, level, old[:, 2], averages, seen, profiled
+    )
     return moment, averages
 
 
