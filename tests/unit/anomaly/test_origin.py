@@ -114,6 +114,11 @@ def test_traffic_does_not_go_from_the_called_to_the_caller():
     assert set(origins([anomaly("orders", "rate", LOW), anomaly("web", "rate", HIGH)], SHOP).values()) == {""}
 
 
+def test_less_traffic_explains_no_trouble_of_its_service():
+    anomalies = [anomaly("web", "rate", LOW, first=-40), anomaly("web", "p95")]
+    assert set(origins(anomalies, SHOP).values()) == {""}
+
+
 def test_a_silent_service_explains_errors_of_its_callers_and_the_silence_of_whom_it_called():
     silence = anomaly("orders", "silence", SILENT)
     below, above = anomaly("payments", "silence", SILENT), anomaly("web", "error_ratio")
@@ -237,6 +242,8 @@ def test_a_database_is_not_named_where_a_service_explains_the_trouble():
     edges = [*SHOP, calls("orders", "postgresql/shop", p95_ms=1_900.0, **DATABASE)]
     found = explain([anomaly("orders", "p95", value=2_000.0), anomaly("payments", "p95", value=1_500.0)], edges)
     assert {one.origin_service for one in found} == {"payments"}
+    found = explain([anomaly("orders", "p95", value=2_000.0), anomaly("orders", "silence", SILENT)], edges)
+    assert {(one.origin_id, one.origin_service) for one in found} == {("orders.silence.silent", "orders")}
 
 
 def test_an_effect_that_was_told_as_origin_changes_when_its_origin_appears():

@@ -131,6 +131,37 @@ def test_a_sample_of_few_spans_per_batch_estimates_the_same_rates():
     assert len(edges(graph)) == 5
 
 
+def test_calls_between_a_quiet_and_a_busy_service_are_weighed_by_the_higher_level():
+    """Web's 600 calls come in batches of 30, all kept; orders' answers in one of 1,200, of which one in 8 or 16 is."""
+    chance = random.Random(6)
+    attributes = [("server.address", "orders")]
+    asked, answered = [], []
+    for _ in range(600):
+        trace, call, answer = chance.randbytes(16), chance.randbytes(8), chance.randbytes(8)
+        asked.append(span("web", "GET /orders", CLIENT, trace, call, attributes=attributes))
+        answered.append(span("orders", "GET /orders", SERVER, trace, answer, call))
+        answered.append(span("orders", "load", INTERNAL, trace, chance.randbytes(8), answer))
+    asked += [
+        span(
+            "web", "GET /dead", CLIENT, chance.randbytes(16), A, attributes=[("server.address", "dead")], is_error=True
+        )
+        for _ in range(200)
+    ]
+    quiet = [
+        committed(requests(asked[first : first + 30], 30), number) for number, first in enumerate(range(0, 800, 30))
+    ]
+    busy = [committed(requests(answered, 1_200), 0, "log#b")]
+    samples = [(one.start, one.links) for one in (*folded("log#a", quiet).values(), *folded("log#b", busy).values())]
+    by_level = sorted(links.highest for _, links in samples)
+    assert by_level[0] == 0
+    assert by_level[1] >= 3
+    orders, dead = sorted(call_graph(samples, MINUTE, MINUTE + 9).edges, key=lambda one: one.callee, reverse=True)
+    assert (orders.callee, dead.callee) == ("orders", "dead")
+    assert orders.calls_per_minute * 10 == pytest.approx(600, rel=5 / np.sqrt(orders.sampled))
+    assert dead.calls_per_minute * 10 == pytest.approx(200, rel=5 / np.sqrt(dead.sampled))
+    assert (orders.error_ratio, dead.error_ratio) == (0.0, 1.0)
+
+
 def test_what_sends_no_telemetry_is_a_node_by_what_its_callers_say():
     server = span("web", "GET /", SERVER, TRACE, A)
     calls = [

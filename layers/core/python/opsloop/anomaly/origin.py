@@ -75,12 +75,9 @@ def _first(candidates: Iterable[Anomaly]) -> Anomaly:
 def _add_dependencies(anomalies: Sequence[Anomaly], causes: list[set[int]], calls: Calls) -> list[str]:
     """Add to ``causes`` the dependencies without telemetry that account for trouble; return their names.
 
-    Each is a cause with a place behind the anomalies. A service that has a cause outside of it, or that is silent, or
-    more traffic from outside as cause, needs none.
+    Each is a cause with a place behind the anomalies. Where there is another cause, that one has the effect.
     """
-    accounted: dict[str, list[int]] = {}
-    for dependency, places in _accounted(anomalies, causes, calls).items():
-        accounted.setdefault(dependency, []).extend(places)
+    accounted = _accounted(anomalies, calls)
     names: list[str] = []
     for dependency in sorted(accounted):
         places = sorted(accounted[dependency], key=lambda place: (anomalies[place].first_minute, place))
@@ -94,17 +91,14 @@ def _add_dependencies(anomalies: Sequence[Anomaly], causes: list[set[int]], call
     return names
 
 
-def _accounted(anomalies: Sequence[Anomaly], causes: list[set[int]], calls: Calls) -> dict[str, list[int]]:
+def _accounted(anomalies: Sequence[Anomaly], calls: Calls) -> dict[str, list[int]]:
     """Return by dependency the places of the trouble that it accounts for."""
     of_service: dict[str, list[int]] = {}
     for place, one in enumerate(anomalies):
-        if is_trouble(one):
+        if is_trouble(one) and not is_silent(one):
             of_service.setdefault(one.service, []).append(place)
     found: dict[str, list[int]] = {}
     for service, places in of_service.items():
-        inside = set(places)
-        if any(is_silent(anomalies[place]) or causes[place] - inside for place in places):
-            continue
         shares = [
             (accounts_for(edge, anomalies[place]), edge.callee)
             for edge in calls.dependencies
