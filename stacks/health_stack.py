@@ -33,6 +33,7 @@ class HealthStack(Stack):
             environment={
                 "TABLES": " ".join(f"{word}={table.table_name}" for word, table in state.tables.items()),
                 "TELEMETRY_TABLE": state.telemetry.table_name,
+                "ALERT_TABLE": state.alert.table_name,
                 "KPI_TABLE": state.kpi.table_name,
                 "HEALTH_TABLE": state.health.table_name,
                 "STREAM_NAME": state.stream.stream_name,
@@ -55,6 +56,7 @@ class HealthStack(Stack):
             allow_table(probe, table, "dynamodb:DescribeTable")
         allow_table(probe, state.telemetry, "dynamodb:GetItem", "dynamodb:Query")
         allow_table(probe, state.kpi, "dynamodb:GetItem")
+        allow_table(probe, state.alert, "dynamodb:Query")
         allow_table(probe, state.health, "dynamodb:GetItem", "dynamodb:PutItem")
         allow_stream(probe, state.stream, "kinesis:DescribeStreamSummary")
         allow_bucket(probe, state.segments, "s3:ListBucket")

@@ -1,12 +1,14 @@
 """Schedule every minute -> every dependency looked at, the findings in the health table."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from opsloop.adapters.alert_table import AlertTable
+from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.health_checks import HealthChecks
 from opsloop.adapters.health_table import HealthTable
 from opsloop.adapters.kpi_pages import KpiPages
@@ -19,6 +21,7 @@ from opsloop.health.assess import rollup_check, worst
 from opsloop.health.model import Check, Probe, Status
 from opsloop.health.progress import fold_check, ingest_check
 from opsloop.health.run_checks import run_checks
+from opsloop.health.telling import COMPONENT, telling_check
 from opsloop.runtime.settings import read_settings
 
 CHECK_TIMEOUT_S = 8.0
@@ -28,6 +31,7 @@ CHECK_TIMEOUT_S = 8.0
 class Settings:
     tables: str  # every table, as `kpi=<name> access=<name>`
     telemetry_table: str
+    alert_table: str
     kpi_table: str
     health_table: str
     stream_name: str
@@ -46,6 +50,7 @@ dependencies = HealthChecks(
 store = SegmentStore(settings.segment_bucket)
 log, blocks = TelemetryLog(settings.telemetry_table, store), BlockTable(settings.telemetry_table, store)
 kpis, health = KpiPages(settings.kpi_table), HealthTable(settings.health_table)
+alerts = AlertTable(settings.alert_table)
 logger, metrics = Logger(), Metrics()
 
 
@@ -63,6 +68,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         "ingest:age": lambda: ingest_check(log, now),
         "fold:lag": lambda: fold_check(log, now),
         "kpi_rollup:age": lambda: _rollup(since, now),
+        COMPONENT: lambda: _telling(now),
     }
     checks = run_checks(questions, timeout_s=CHECK_TIMEOUT_S)
     health.save(Probe(now, checks, since))
@@ -78,3 +84,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _rollup(since: datetime, now: datetime) -> Check:
     first_seen = min((one.first_seen for one in blocks.services()), default=None)
     return rollup_check(kpis.last_rolled_up(), first_seen, minute_of(since), now)
+
+
+def _telling(now: datetime) -> Check:
+    days = {now.date(), (now - timedelta(days=1)).date()}
+    recent = [one for day in sorted(days) for one in alerts.of_day(day.isoformat())]
+    return telling_check(len(load_catalog().channels), recent, now)

@@ -93,7 +93,7 @@ def resend(
 
 
 @app.command("test")
-def test_(
+def try_channels(
     context: typer.Context,
     channel: Annotated[str | None, typer.Argument(help="The name of a channel; without it, all of them.")] = None,
     wait_s: Annotated[int, typer.Option("--wait", min=0, help="Seconds to wait for what becomes of it.")] = 60,

@@ -11,6 +11,7 @@ PROMISES = Promises(
             **{word.capitalize(): {DESCRIBE} for word in TABLES},
             "Telemetry": {DESCRIBE, GET, QUERY},
             "Kpi": {DESCRIBE, GET},
+            "Alert": {DESCRIBE, QUERY},
             "Health": {DESCRIBE, GET, PUT},
             "Stream": {"kinesis:DescribeStreamSummary"},
             "Segments": {"s3:ListBucket"},
