@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -92,7 +92,9 @@ class AlertStack(Stack):
         iam.Grant.add_to_principal(
             grantee=notify.function, actions=["secretsmanager:GetSecretValue"], resource_arns=[arn]
         )
-        shown = f"arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:{prefix}*"
+        region = "<AWS::Region>" if Token.is_unresolved(self.region) else self.region
+        account = "<AWS::AccountId>" if Token.is_unresolved(self.account) else self.account
+        shown = f"arn:<AWS::Partition>:secretsmanager:{region}:{account}:secret:{prefix}*"
         reason = "Secrets of channels alone, by their prefix: the catalog names them, and their ARNs end in chance."
         acknowledge(notify.role, f"IAM5[Resource::{shown}]", reason)
 
