@@ -32,7 +32,7 @@ WAITS, WAIT_S = 5, 0.2  # the object is put before it is entered as waiting, mos
 class Settings:
     log_table: str
     log_bucket: str
-    search_endpoint: str = ""  # where documents are searched: https://, http://127.0.0.1, file:///; empty: nowhere
+    search_endpoint: str  # where documents are searched: https://, http://127.0.0.1, file:///; empty: nowhere
 
 
 settings = read_settings(Settings)

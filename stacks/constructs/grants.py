@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol
 
-from aws_cdk import Stack
+from aws_cdk import Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -74,7 +74,12 @@ def allow_search(function: OpsFunction, state: "HasSearch", access: Literal["rea
         for action, paths in SEARCH[access].items():
             arns = [f"{place.domain_arn}/{path.format(prefix=place.prefix)}" for path in paths]
             iam.Grant.add_to_principal(grantee=function.function, actions=[action], resource_arns=arns)
-        acknowledge(function.role, "IAM5", "Indexes are named by day: those of this stage alone, by named paths.")
+        owner, domain = Stack.of(place), place.domain_arn
+        if Token.is_unresolved(domain):
+            domain = owner.resolve(owner.export_value(domain))["Fn::ImportValue"]
+        reason = "Indexes are named by day: those of this stage alone, by named paths."
+        for path in sorted({path for paths in SEARCH[access].values() for path in paths if "*" in path}):
+            acknowledge(function.role, f"IAM5[Resource::{domain}/{path.format(prefix=place.prefix)}]", reason)
     if place.security_group_id:
         function.join_network(place.subnet_ids, place.security_group_id)
 

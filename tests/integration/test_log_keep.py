@@ -194,7 +194,14 @@ def test_imports_and_replays_keep_their_logs(
     key = quarantine.quarantine.put("telemetry_ingest", sample("shop-logs-1.pb"), reason="r", now=now, facts=facts)
     body = json.dumps({"keys": [key]})
     answer = quarantine.lambda_handler(
-        http_event("POST", "/v1/quarantine/replay", body=body, token=tokens["admin"]), context
+        http_event(
+            "POST",
+            "/v1/quarantine/replay",
+            body=body,
+            token=tokens["admin"],
+            headers={"content-type": "application/json"},
+        ),
+        context,
     )
     assert json.loads(answer["body"])["counts"] == {"replayed": 1}
     keep.lambda_handler(schedule(event), context)

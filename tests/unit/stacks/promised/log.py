@@ -14,6 +14,7 @@ PROMISES = Promises(
         "log_index": {
             "Log": {GET, QUERY, PUT, "dynamodb:BatchWriteItem"},
             "Logs/*": {"s3:GetObject"},
+            "SearchDomain": {f"es:ESHttp{verb}" for verb in ("Delete", "Get", "Post", "Put")},
             "Key": WRITE_KEY,
         },
         "log_rebuild": {"Access": {GET}, "Log": {GET, QUERY, PUT}, "Key": WRITE_KEY},
