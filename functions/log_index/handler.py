@@ -50,6 +50,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Make documents searchable; where the store does not take them they keep waiting, and health says so."""
     logger.set_correlation_id(event.get("id") or context.aws_request_id)
     now_s = int(parse_time(event["time"], name="time").timestamp())
+    metrics.add_metric(name="IndexingsStarted", unit=MetricUnit.Count, value=1)
     if not settings.search_endpoint:
         logger.info("no search store: documents wait", objects=0)
         return {"objects": 0, "documents": 0, "why_not": "no search store"}
