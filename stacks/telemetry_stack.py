@@ -30,6 +30,7 @@ class TelemetryStack(Stack):
         self._watch(layers, state)
         self._import(layers, state)
         self._describe(layers, state)
+        self._graph(layers, state)
 
     def _receive(self, layers: Layers, state: StateStack) -> None:
         receive = OpsFunction(
@@ -209,3 +210,18 @@ class TelemetryStack(Stack):
         allow_table(describe, state.access, "dynamodb:GetItem")
         allow_table(describe, state.telemetry, "dynamodb:GetItem")
         allow_objects(describe, state.segments, "s3:GetObject")
+
+    def _graph(self, layers: Layers, state: StateStack) -> None:
+        graph = OpsFunction(
+            self,
+            "Graph",
+            name="telemetry_graph",
+            layers=layers,
+            state=state,
+            environment={"TELEMETRY_TABLE": state.telemetry.table_name, "ACCESS_TABLE": state.access.table_name},
+            memory_mb=1024,
+            timeout_s=29,
+        )
+        Webhook(self, "GraphApi", function=graph, api=state.api, routes=["GET /v1/graph"])
+        allow_table(graph, state.access, "dynamodb:GetItem")
+        allow_table(graph, state.telemetry, "dynamodb:Query")

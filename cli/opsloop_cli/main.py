@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from opsloop_cli.commands import alert, keys, kpi, quarantine, send, services, status, telemetry
+from opsloop_cli.commands import alert, graph, keys, kpi, quarantine, send, services, status, telemetry
 from opsloop_cli.context import Session
 from opsloop_cli.failure import CommandError
 from opsloop_cli.output import say
@@ -39,6 +39,7 @@ app = typer.Typer(name="opsloop", cls=OpsloopGroup, help=HELP, no_args_is_help=T
 app.command("status")(status.status)
 app.command("services")(services.services)
 app.command("kpi")(kpi.kpi)
+app.command("graph")(graph.graph)
 app.command("send")(send.send)
 app.add_typer(keys.app, name="keys")
 app.add_typer(alert.app, name="alert")

@@ -19,7 +19,9 @@ NEEDS: dict[str, frozenset[str]] = {
     "telemetry_import": RUNTIME | NUMERIC | CODEC,
     "telemetry_fold": RUNTIME | NUMERIC,
     "telemetry_describe": RUNTIME | NUMERIC,
+    "telemetry_graph": RUNTIME | NUMERIC,
     "anomaly_detect": RUNTIME | NUMERIC,
+    "anomaly_query": RUNTIME | NUMERIC,
     "log_keep": RUNTIME | NUMERIC | CODEC,  # reads the telemetry logs by their own adapter, and raw requests
     "log_index": RUNTIME | SEARCH,
     "kpi_rollup": RUNTIME | NUMERIC,
@@ -49,6 +51,7 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "alert_notify",
         "alert_respond",
         "anomaly_detect",
+        "anomaly_query",
         "health_check",
         "health_probe",
         "kpi_query",
@@ -57,6 +60,7 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "log_keep",
         "log_rebuild",
         "telemetry_fold",
+        "telemetry_graph",
         "telemetry_ingest",
         "telemetry_receive",
     }

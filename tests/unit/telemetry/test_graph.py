@@ -131,8 +131,9 @@ def test_a_sample_of_few_spans_per_batch_estimates_the_same_rates():
     assert len(edges(graph)) == 5
 
 
-def test_calls_between_a_quiet_and_a_busy_service_are_weighed_by_the_higher_level():
-    """Web's 600 calls come in batches of 30, all kept; orders' answers in one of 1,200, of which one in 8 or 16 is."""
+@pytest.mark.parametrize("busy", ["caller", "callee"])
+def test_calls_between_a_quiet_and_a_busy_service_are_weighed_by_the_higher_level(busy):
+    """The spans of one service come in batches of 30, all kept, those of the other in one, of which few are."""
     chance = random.Random(6)
     attributes = [("server.address", "orders")]
     asked, answered = [], []
@@ -147,11 +148,11 @@ def test_calls_between_a_quiet_and_a_busy_service_are_weighed_by_the_higher_leve
         )
         for _ in range(200)
     ]
-    quiet = [
-        committed(requests(asked[first : first + 30], 30), number) for number, first in enumerate(range(0, 800, 30))
-    ]
-    busy = [committed(requests(answered, 1_200), 0, "log#b")]
-    samples = [(one.start, one.links) for one in (*folded("log#a", quiet).values(), *folded("log#b", busy).values())]
+    few, many = (asked, answered) if busy == "callee" else (answered, asked)
+    cuts = range(0, len(few), 30)
+    small = [committed(requests(few[first : first + 30], 30), number) for number, first in enumerate(cuts)]
+    large = [committed(requests(many, 1_200), 0, "log#b")]
+    samples = [(one.start, one.links) for one in (*folded("log#a", small).values(), *folded("log#b", large).values())]
     by_level = sorted(links.highest for _, links in samples)
     assert by_level[0] == 0
     assert by_level[1] >= 3

@@ -68,6 +68,7 @@ PROMISES = Promises(
             "Segments/*": {"s3:GetObject"},
             "Key": READ_KEY,
         },
+        "telemetry_graph": {"Telemetry": {QUERY}, "Access": {GET}, "Key": READ_KEY},
     },
     routes=frozenset(
         {
@@ -83,6 +84,7 @@ PROMISES = Promises(
             "GET /v1/quarantine/body",
             "POST /v1/quarantine/replay",
             "GET /v1/telemetry/cardinality",
+            "GET /v1/graph",
         }
     ),
     started_by={
