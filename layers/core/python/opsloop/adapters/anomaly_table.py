@@ -14,6 +14,7 @@ from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
 from opsloop.anomaly.exclude import Window
 from opsloop.anomaly.model import Anomaly, State
 from opsloop.anomaly.record import AnomalyPage, Feedback, begun_at, packed, unpacked
+from opsloop.anomaly.saved import Standing, unpack_unknown
 from opsloop.clock import time_of
 from opsloop.errors import ConflictError, DependencyUnavailableError
 
@@ -67,15 +68,16 @@ class AnomalyTable:
             found = (*found, one)
         return AnomalyPage(found, "")
 
+    def standing(self) -> Standing | None:
+        """Return up to when everything is judged, and what cannot be; None before the first run."""
+        item = self._detector("judged_to, unknown")
+        if not item:
+            return None
+        return Standing(int(item["judged_to"]["N"]), unpack_unknown(a2b_base64(item["unknown"]["B"])))
+
     def open(self) -> tuple[Anomaly, ...]:
         """Return the anomalies that go on, newest first."""
-        pk, sk = DETECTOR
-        request = {
-            "TableName": self._table,
-            "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
-            "ProjectionExpression": "open_ids",
-        }
-        item = self._call("GetItem", request).get("Item", {})
+        item = self._detector("open_ids")
         ids = json.loads(zlib.decompress(a2b_base64(item["open_ids"]["B"]))) if "open_ids" in item else []
         return tuple(one for one in self._batch(sorted(ids, reverse=True)) if one.state is State.OPEN)
 
@@ -137,6 +139,16 @@ class AnomalyTable:
             )
             for item in self._query(EXCLUDED)
         )
+
+    def _detector(self, attributes: str) -> dict[str, Any]:
+        pk, sk = DETECTOR
+        request = {
+            "TableName": self._table,
+            "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
+            "ProjectionExpression": attributes,
+        }
+        item: dict[str, Any] = self._call("GetItem", request).get("Item", {})
+        return item
 
     def _candidates(self, first_minute: int, end_minute: int, state: State | None) -> Iterator[Anomaly]:
         """Yield anomalies of the range, newest first; those that began before it last."""

@@ -35,8 +35,8 @@ Chernoff's bound for a Poisson count)."""
 LEAST_COUNT = 0.5
 SLOWEST, TAIL_EXPONENT = 0.05, 2.0
 """Of n requests 5 % lie above the p95, whatever it is. Usually so many lie above the expected one, and beyond it fewer
-with the square of the distance: so heavy a tail is taken for possible. The count above the new p95 is compared with that
-one: of 130 requests a p95 must be four times the expected one, of 380 twice, of 940 one and a half."""
+with the square of the distance: so heavy a tail is taken for possible. The count above the new p95 is compared with
+that one: of 130 requests a p95 must be four times the expected one, of 380 twice, of 940 one and a half."""
 SILENCE_SCORE, NOVEL_SCORE = 0.9, 0.9
 STEADY_WEIGHT = 1 / 144  # twelve hours of buckets
 STEADY_RATIO, STEADY_BUCKETS = 0.98, 72
@@ -115,7 +115,7 @@ def judge(memory: Memory, bucket: Bucket, rules: Rules) -> Verdict:
     strong = moderate & ~is_silence & (score >= STRONG)
     level, preset = crossed(rules, value, bucket.weight, scores.expected, is_known=has_history)
     level = np.where(rules.judged & is_known, level, NONE).astype(np.int8)
-    still = is_open & is_known & is_far & ~is_silence  # a lasting shift does not jump again
+    still = is_open & is_known & is_far  # a lasting shift does not jump again
     is_hit = moderate | still | (level > NONE)
     _remember_hits(own, is_hit, is_high, is_known)
     hits = np.where(is_high, own["high_hits"], own["low_hits"])

@@ -39,6 +39,8 @@ def crossed(
     """
     level = np.zeros(len(value), dtype=np.int8)
     which = np.zeros(len(value), dtype=np.int8)
+    if not any(flags.any() for flags in rules.presets.values()):
+        return level, which
     enough = weight >= rules.requests
 
     def mark(name: str, is_warning: NDArray[np.bool_], is_critical: NDArray[np.bool_]) -> None:

@@ -11,6 +11,14 @@ Unknown = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Buckets before minute ``judged_to`` are judged; ``unknown`` says what could not be in the last one."""
+
+    judged_to: int
+    unknown: Unknown
+
+
+@dataclass(frozen=True)
 class Saved:
     """One version. ``judged_to``: buckets before this minute are judged."""
 
