@@ -1,4 +1,4 @@
-"""Anomaly: the detector reads telemetry and log patterns, and writes what it remembers and what it found."""
+"""Anomaly: the detector writes what it remembers and what it found; the query writes what people say of it."""
 
 from tests.unit.stacks.promises import GET, PUT, QUERY, WRITE_KEY, Promises
 
@@ -13,6 +13,24 @@ PROMISES = Promises(
             "Bus": {"events:PutEvents"},
             "Key": WRITE_KEY,
         },
+        "anomaly_query": {
+            "Access": {GET},
+            "Anomaly": {GET, PUT, QUERY, "dynamodb:BatchGetItem"},
+            "Telemetry": {QUERY},
+            "Segments/*": {"s3:GetObject"},
+            "Log": {QUERY},
+            "Logs/*": {"s3:GetObject"},
+            "Key": WRITE_KEY,
+        },
     },
+    routes=frozenset(
+        {
+            "GET /v1/anomalies",
+            "GET /v1/anomalies/{id}",
+            "POST /v1/anomalies/{id}/feedback",
+            "GET /v1/anomalies/exclusions",
+            "POST /v1/anomalies/exclusions",
+        }
+    ),
     started_by={"anomaly_detect": {"cron(1/5 * * * ? *)"}},
 )

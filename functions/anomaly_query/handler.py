@@ -1,0 +1,182 @@
+"""HTTP /v1/anomalies (scope read), POST .../feedback, .../exclusions (admin) -> what was unusual, and what people say."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+import opsloop.cold_start
+from opsloop.access.model import Scope
+from opsloop.adapters.access_table import AccessTable
+from opsloop.adapters.anomaly_standing import StandingTable
+from opsloop.adapters.anomaly_table import AnomalyTable
+from opsloop.adapters.catalog_layer import load_catalog
+from opsloop.adapters.log_bucket import LogBucket
+from opsloop.adapters.log_patterns import PatternTable
+from opsloop.adapters.segment_store import SegmentStore
+from opsloop.adapters.telemetry_blocks import BlockTable
+from opsloop.anomaly.around import HISTORY_MINUTES, Past, around, key_of
+from opsloop.anomaly.model import Anomaly, State, anomaly_json
+from opsloop.anomaly.page import detail, feedback_json, unknown_json
+from opsloop.anomaly.said import feedback_of, window_json, window_of
+from opsloop.clock import format_time, minute_of, time_of
+from opsloop.dataclass import dataclass
+from opsloop.errors import InvalidInputError, NotFoundError
+from opsloop.runtime.authentication import Authenticator
+from opsloop.runtime.http import Api
+from opsloop.runtime.paging import cursor_after, cursor_position, page_of
+from opsloop.runtime.request import Request
+from opsloop.runtime.response import Response, json_response
+from opsloop.runtime.settings import read_settings
+
+DEFAULT_RANGE, MAX_RANGE = timedelta(hours=24), timedelta(days=92)
+QUERY = ("service", "state", "from", "to", "limit", "cursor")
+ANY = "any"
+SERIES_S = 12.0
+"""So long the days before an anomaly are read for its band; API Gateway waits 29 s."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    access_table: str
+    anomaly_table: str
+    telemetry_table: str
+    segment_bucket: str
+    log_table: str
+    log_bucket: str
+
+
+settings = read_settings(Settings)
+anomalies = AnomalyTable(settings.anomaly_table)
+standing = StandingTable(settings.anomaly_table)
+store = SegmentStore(settings.segment_bucket)
+blocks = BlockTable(settings.telemetry_table, store)
+patterns = PatternTable(settings.log_table, LogBucket(settings.log_bucket))
+catalog = load_catalog()
+logger, metrics = Logger(), Metrics()
+api = Api(Authenticator(AccessTable(settings.access_table).find), logger, metrics)
+lambda_handler = api.lambda_handler
+opsloop.cold_start.finish()
+
+
+@api.route("GET", "/v1/anomalies", scope=Scope.READ, query=QUERY)
+def list_anomalies(request: Request) -> Response:
+    """Answer the anomalies of a time, newest first, and what cannot be judged."""
+    first, end = _range(request)
+    service = request.text("service", default="")
+    state = request.choice("state", (ANY, *State), default=ANY)
+    page = anomalies.list(
+        first_minute=minute_of(first),
+        end_minute=-(-int(end.timestamp()) // 60),
+        service=service,
+        state=None if state == ANY else State(state),
+        after=cursor_position(request) or "",
+        limit=request.integer("limit", default=100, least=1, most=1_000),
+    )
+    judged = standing.read()
+    unknown = unknown_json(judged, catalog.services, blocks.services(), minute_of(request.now), service)
+    return json_response(
+        {
+            "from": format_time(first),
+            "to": format_time(end),
+            "judged_to": format_time(time_of(judged.judged_to)) if judged else None,
+            "anomalies": [anomaly_json(one) for one in page.anomalies],
+            "unknown": unknown,
+            "next": cursor_after(request, page.next) if page.next else None,
+        }
+    )
+
+
+@api.route("GET", "/v1/anomalies/exclusions", scope=Scope.READ, query=("limit", "cursor"))
+def list_exclusions(request: Request) -> Response:
+    """Answer the windows that stay out of baselines, the latest first."""
+    found = [window_json(one) for one in anomalies.excluded_windows()]
+    found.sort(key=_exclusion_position)
+    page = page_of(found, request, position=_exclusion_position)
+    return json_response({"exclusions": page.items, "next": page.next})
+
+
+@api.route("POST", "/v1/anomalies/exclusions", scope=Scope.ADMIN, query=())
+def exclude(request: Request) -> Response:
+    """Keep a time out of baselines: from then on nothing of it is learned."""
+    window = window_of(request.json())
+    anomalies.exclude(window)
+    metrics.add_metric(name="WindowsExcluded", unit=MetricUnit.Count, value=1)
+    return json_response(window_json(window), status=201)
+
+
+@api.route("GET", "/v1/anomalies/{id}", scope=Scope.READ, query=())
+def show(request: Request) -> Response:
+    """Answer one anomaly with its series, what it follows from, what follows from it, and what was said of it."""
+    has_time = _budget(SERIES_S)
+    anomaly = _known(request)
+    judged = standing.read()
+    judged_to = judged.judged_to if judged else anomaly.last_minute + 1
+    origin = anomalies.get(anomaly.origin_id) if anomaly.origin_id not in ("", anomaly.anomaly_id) else None
+    effects = [found for one in anomaly.effects if (found := anomalies.get(one)) is not None]
+    series = around(anomaly, _past(anomaly), judged_to, has_time)
+    feedback = anomalies.feedback(anomaly.anomaly_id)
+    return json_response(detail(anomaly, origin=origin, effects=effects, series=series, feedback=feedback))
+
+
+@api.route("POST", "/v1/anomalies/{id}/feedback", scope=Scope.ADMIN, query=())
+def say(request: Request) -> Response:
+    """Store what the caller says of an anomaly, in the place of what the same key said before."""
+    by = request.key.key_id if request.key else ""
+    identity = request.path_parameters["id"]
+    feedback = feedback_of(request.json(), identity, by=by, now_minute=minute_of(request.now))
+    _known(request)
+    anomalies.put_feedback(feedback)
+    metrics.add_metric(name="FeedbackStored", unit=MetricUnit.Count, value=1)
+    return json_response(feedback_json(feedback))
+
+
+def _known(request: Request) -> Anomaly:
+    identity = request.path_parameters["id"]
+    anomaly = anomalies.get(identity)
+    if anomaly is None:
+        raise NotFoundError(f"id: there is no anomaly {identity!r}; GET /v1/anomalies lists those there are")
+    return anomaly
+
+
+def _past(anomaly: Anomaly) -> Past:
+    """Return where the series of ``anomaly`` is read, and what the detector did not learn of it."""
+    seen = {one.service: one.first_seen for one in blocks.services()}
+    earlier = anomalies.list(
+        first_minute=anomaly.first_minute - HISTORY_MINUTES,
+        end_minute=anomaly.last_minute + 1,
+        service=anomaly.service,
+        limit=10_000,
+    )
+    return Past(
+        blocks=blocks,
+        patterns=patterns,
+        first_seen=seen.get(anomaly.service, anomaly.first_minute),
+        windows=anomalies.excluded_windows(),
+        anomalies=[one for one in earlier.anomalies if key_of(one) == key_of(anomaly)],
+    )
+
+
+def _budget(seconds: float) -> Callable[[], bool]:
+    """Return whether ``seconds`` from now are not over, to be asked again and again."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() < end
+
+
+def _range(request: Request) -> tuple[datetime, datetime]:
+    end = request.time("to", default=request.now)
+    first = request.time("from", default=end - DEFAULT_RANGE)
+    if first >= end:
+        raise InvalidInputError(f"from: {format_time(first)} is not before to, {format_time(end)}")
+    if end - first > MAX_RANGE:
+        raise InvalidInputError(f"from: {end - first} is more than the {MAX_RANGE.days} days that one request may ask")
+    return first, end
+
+
+def _exclusion_position(window: dict[str, Any]) -> str:
+    """Return a text by which windows are in order, the latest first: each digit of its time turned round."""
+    turned = window["from"].translate(str.maketrans("0123456789", "9876543210"))
+    return f"{turned} {window['to']} {window['service']}"
