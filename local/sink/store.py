@@ -80,6 +80,11 @@ class Store:
             content = json.loads(path.read_text(encoding="utf-8"))
             yield Mail(**content) if content["kind"] == MAIL else Post(**content)
 
+    def played_answer(self) -> str:
+        """Return what webhooks are to answer whatever they get, such as ``404 no_service``; empty as a rule."""
+        path = self._folder / "answer"
+        return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
     def _next(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
         return 1 + max((int(path.stem) for path in self._folder.glob("*.json")), default=0)

@@ -1,7 +1,7 @@
 """Slack's incoming webhooks, as far as one can tell them from outside.
 
-``/slack/NAME`` takes posts and refuses what Slack refuses. ``/answer/STATUS/TEXT`` answers just that, for who wants to
-see what becomes of a webhook that was removed (``/answer/404/no_service``).
+``/slack/NAME`` takes posts and refuses what Slack refuses. Who wants to see what becomes of a webhook that was removed
+calls ``/answer/404/no_service``, or writes ``404 no_service`` into the file ``answer`` of the sink's folder.
 """
 
 import json
@@ -31,8 +31,9 @@ class _Request(BaseHTTPRequestHandler):
         """Take or refuse one post."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         place, _, name = self.path.strip("/").partition("/")
-        if place == "answer":
-            status, _, text = name.partition("/")
+        played = name.replace("/", " ", 1) if place == "answer" else self.server.store.played_answer()
+        if played:
+            status, _, text = played.partition(" ")
             self._answer(int(status), text)
         elif place != "slack" or not name:
             self._answer(404, "no_service")

@@ -97,9 +97,12 @@ def test_what_slack_refuses_is_refused(sink, document, word):
     assert list(sink.store.all()) == []
 
 
-def test_a_webhook_that_is_gone_can_be_played(sink):
+def test_a_webhook_that_is_gone_can_be_played(sink, tmp_path):
     assert post(f"{sink.url}/answer/404/no_service", {"text": "x"}) == (404, "no_service")
     assert post(f"{sink.url}/elsewhere", {"text": "x"}) == (404, "no_service")
+    sink.store.keep_post("a", {"text": "x"})
+    (tmp_path / "sink" / "answer").write_text("410 channel_is_archived\n")
+    assert post(f"{sink.url}/slack/a", {"text": "x"}) == (410, "channel_is_archived")
     assert fault_of(b"\xff") == "invalid_payload"
 
 
