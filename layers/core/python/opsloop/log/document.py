@@ -36,9 +36,11 @@ def read_line(text: str) -> LogRecord:
         raise InvalidInputError(f"not a line of log documents: {type(error).__name__}: {error}") from None
 
 
-def document(record: LogRecord) -> Document:
-    """Return ``record`` as the search store takes it: ``time`` is ns since the epoch."""
+def document(record: LogRecord, *, kept: int = 0) -> Document:
+    """Return ``record`` as the search store takes it: ``time`` is ns since the epoch, ``kept`` that of its object."""
     content: dict[str, Any] = {"time": record.time_ns, "service": record.service, "severity": record.severity}
+    if kept:
+        content["kept"] = kept
     if 0 < record.observed_ns <= _LARGEST:
         content["observed_ns"] = record.observed_ns
     if record.sent_ns:

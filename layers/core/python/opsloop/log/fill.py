@@ -12,6 +12,7 @@ from opsloop.errors import DependencyUnavailableError, InvalidInputError, NotFou
 from opsloop.log.document import document, read_line
 from opsloop.log.keep import lines_of
 from opsloop.log.model import Pending
+from opsloop.log.names import kept_of
 from opsloop.log.search_spec import LOGS
 from opsloop.search import Document, SearchStore
 
@@ -77,7 +78,8 @@ def fill(
 def _read(one: Pending, objects: Objects, filled: Filled) -> list[Document]:
     """Return the documents of an object; of one that cannot be read none: it is counted, and waits no more."""
     try:
-        return [document(read_line(line)) for line in lines_of(objects.get(one.key))]
+        kept = kept_of(one.key)
+        return [document(read_line(line), kept=kept) for line in lines_of(objects.get(one.key))]
     except (NotFoundError, InvalidInputError, OSError, EOFError, ValueError) as error:
         filled.unreadable += 1
         filled.say(f"{one.key}: {error}")

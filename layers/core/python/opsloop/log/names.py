@@ -17,6 +17,7 @@ PENDING_PARTITIONS, PENDING_DAYS = 4, 90
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _MAX_FOLDER = 150  # S3 keys end at 1,024 bytes
 _HOUR_FORMAT = "%Y-%m-%dT%H"
+_DOCUMENTS = ".jsonl.gz"
 
 
 def folder(name: str) -> str:
@@ -62,7 +63,14 @@ def object_key(service: str, day: str, hour: int, batch: str, version: int) -> s
     ``version`` is that of the service's state which the batch was mined with: the bytes follow from both, so a retry
     overwrites itself, and an attempt that another writer was ahead of writes elsewhere.
     """
-    return f"{LOGS}{folder(service)}/{day}/{hour:02d}/{batch}-{version}.jsonl.gz"
+    return f"{LOGS}{folder(service)}/{day}/{hour:02d}/{batch}-{version}{_DOCUMENTS}"
+
+
+def kept_of(key: str) -> int:
+    """Return in which step of its service the object of that key was kept, counted from 1 without a gap; 0 if it does
+    not say."""
+    version = key.removesuffix(_DOCUMENTS).rpartition("-")[2]
+    return int(version) + 1 if key.endswith(_DOCUMENTS) and version.isascii() and version.isdigit() else 0
 
 
 def service_key(kind: str, service: str) -> str:
