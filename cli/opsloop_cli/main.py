@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from opsloop_cli.commands import alert, graph, keys, kpi, quarantine, send, services, status, telemetry
+from opsloop_cli.commands import alert, anomaly, graph, keys, kpi, quarantine, send, services, status, telemetry
 from opsloop_cli.context import Session
 from opsloop_cli.failure import CommandError
 from opsloop_cli.output import say
@@ -42,6 +42,7 @@ app.command("kpi")(kpi.kpi)
 app.command("graph")(graph.graph)
 app.command("send")(send.send)
 app.add_typer(keys.app, name="keys")
+app.add_typer(anomaly.app, name="anomaly")
 app.add_typer(alert.app, name="alert")
 app.add_typer(telemetry.app, name="telemetry")
 app.add_typer(quarantine.app, name="quarantine")

@@ -1,4 +1,4 @@
-"""HTTP /v1/anomalies (scope read), POST .../feedback, .../exclusions (admin) -> what was unusual, and what people say."""
+"""HTTP /v1/anomalies (scope read; POST feedback, exclusions: admin) -> what was unusual, and what people say of it."""
 
 import time
 from collections.abc import Callable

@@ -127,10 +127,11 @@ def _values(key: Key, past: Past, begin: int, end: int) -> Iterator[tuple[int, f
 def _hour_values(key: Key, hour: Hour) -> Floats:
     blocks, patterns = hour.blocks.get(key.service, ()), hour.patterns.get(key.service, ())
     measured = measure(key.service, blocks, patterns, hour.start, BUCKETS_PER_HOUR)
-    if key in measured.keys:
-        return measured.values[measured.keys.index(key)]
     nothing = 0.0 if key.measure in (of.RATE, of.PATTERN) else np.nan
-    return np.where(measured.alive, nothing, np.nan)
+    values: Floats = np.where(measured.alive, nothing, np.nan)
+    if key in measured.keys:
+        values = measured.values[measured.keys.index(key)]
+    return values
 
 
 def _is_left_out(service: str, minute: int, past: Past) -> bool:

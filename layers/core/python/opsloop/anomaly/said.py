@@ -27,9 +27,9 @@ class Form:
 
     def text(self, name: str, *, most: int, default: str | None = None) -> str:
         """Return a text of one to ``most`` characters, ``default`` where the field is missing."""
-        value = self.content.get(name, default)
-        if value is default and default is not None:
+        if default is not None and name not in self.content:
             return default
+        value = self.content.get(name)
         if not isinstance(value, str) or not 0 < len(value.strip()) <= most:
             raise InvalidInputError(f"{name}: expected a text of 1 to {most} characters")
         return value.strip()
@@ -48,7 +48,7 @@ def feedback_of(content: Mapping[str, Any], anomaly_id: str, *, by: str, now_min
     form = Form(content)
     form.only("verdict", "note")
     verdict = content.get("verdict")
-    if verdict not in VERDICTS:
+    if not isinstance(verdict, str) or verdict not in VERDICTS:
         raise InvalidInputError(f"verdict: {verdict!r} is not one of {', '.join(VERDICTS)}")
     return Feedback(anomaly_id, verdict, by, form.text("note", most=MAX_NOTE, default=""), now_minute)
 
