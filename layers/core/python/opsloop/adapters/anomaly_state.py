@@ -38,7 +38,7 @@ class StateTable:
             memory=bodies["memory"],
             outbox=bodies["outbox"],
             open_ids=a2b_base64(item["open_ids"]["B"]),
-            unknown=a2b_base64(item["unknown"]["B"]),
+            unknown=a2b_base64(item["unjudged"]["B"]),
             judged_to=int(item["judged_to"]["N"]),
         )
 
@@ -52,7 +52,7 @@ class StateTable:
             "updated_at": {"S": format_time(now)},
             "expires_at": {"N": str(int(now.timestamp()) + KEPT_DAYS * 86_400)},
             "open_ids": {"B": saved.open_ids},
-            "unknown": {"B": saved.unknown},
+            "unjudged": {"B": saved.unknown},
         }
         for name in _BODIES:
             body: bytes = getattr(saved, name)

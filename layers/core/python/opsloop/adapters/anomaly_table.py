@@ -70,10 +70,10 @@ class AnomalyTable:
 
     def standing(self) -> Standing | None:
         """Return up to when everything is judged, and what cannot be; None before the first run."""
-        item = self._detector("judged_to, unknown")
+        item = self._detector("judged_to, unjudged")
         if not item:
             return None
-        return Standing(int(item["judged_to"]["N"]), unpack_unknown(a2b_base64(item["unknown"]["B"])))
+        return Standing(int(item["judged_to"]["N"]), unpack_unknown(a2b_base64(item["unjudged"]["B"])))
 
     def open(self) -> tuple[Anomaly, ...]:
         """Return the anomalies that go on, newest first."""

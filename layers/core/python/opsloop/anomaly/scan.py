@@ -128,17 +128,17 @@ class Scan:
         changed: dict[str, Anomaly],
         told: list[Told],
     ) -> None:
-        """Add what is to be stored and told after a bucket."""
+        """Add what is to be stored and told after a bucket, origins before what follows from them."""
         memory = self.memory
         everyone = {one.anomaly_id: one for one in (*memory.open.values(), *finished)}
         is_told = memory.judged_to > memory.told_from
-        for key, one in sorted(memory.open.items()):
+        for key, one in sorted(memory.open.items(), key=lambda pair: (pair[1].part is Part.EFFECT, pair[0])):
             there = before.get(key)
             if there is None or _is_news(there, one) or memory.judged_to % STORED_EVERY_MINUTES == 0:
                 changed[one.anomaly_id] = one
             if there is None and is_told:
                 told.append(Told(one, False, memory.judged_to, _effects(one, everyone)))
-        for one in sorted(finished, key=lambda one: one.anomaly_id):
+        for one in sorted(finished, key=lambda one: (one.part is Part.EFFECT, one.anomaly_id)):
             changed[one.anomaly_id] = one
             if is_told:
                 told.append(Told(one, True, memory.judged_to, _effects(one, everyone)))
