@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from local.console import StepFailedError, run_logged, step
-from local.state import ACCOUNT, REGION, ROOT, StateDir
+from local.state import ACCOUNT, REGION, ROOT, StateDir, remembered_ports
 from local.steps import cloud, search
 from local.steps.tools import cdk_command, cdk_environment
 
 SOURCES = ("app.py", "cdk.json", "requirements.txt", "stacks", "functions", "layers", "docs/api", "local/node")
 IGNORED_PARTS = {"__pycache__", "node_modules"}
 CONTEXT = ("-c", "stage=local")
+RUNBOOKS = ROOT / "docs" / "runbooks"
 QUIET = ("--no-notices", "--no-version-reporting", "--ci")
 RETRY = "read the log; correct the code it names and run `make run` again"
 
@@ -76,7 +77,8 @@ def bootstrap(state: StateDir) -> None:
 
 def synth(state: StateDir) -> None:
     """Write the templates and build the layers into the state directory."""
-    context = (*CONTEXT, "-c", f"search={search.endpoint(state)}")
+    links = ("-c", f"api_url={remembered_ports(state).door_url}", "-c", f"runbook_url={RUNBOOKS.as_uri()}")
+    context = (*CONTEXT, "-c", f"search={search.endpoint(state)}", *links)
     run_cdk(state, "cdk-synth", "synth", "--quiet", "--output", state.root / "cdk.out", *context)
 
 

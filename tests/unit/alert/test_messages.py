@@ -178,7 +178,9 @@ def test_without_a_console_the_link_leads_to_the_api_and_a_service_has_its_own_r
     places = Places("", "https://api.example.com", "", lambda service: f"https://wiki.example.com/{service}")
     told = telling()
     key = DeliveryKey(told.day, told.topic, told.state, "shop-mail")
-    links = compose(told, key, None, False, places=places).links
+    found = compose(told, key, None, False, places=places)
+    assert ("What to do", "docs/runbooks/anomaly.md") in found.facts  # there is no URL to link
+    links = found.links
     assert [url for _, url in links] == [
         f"https://api.example.com/v1/anomalies/{ANOMALY_ID}",
         "https://wiki.example.com/payments",

@@ -12,6 +12,7 @@ from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 
 MOST_LISTED = 8
+RUNBOOK = "docs/runbooks/anomaly.md"
 _NAMES = {
     "rate": "requests",
     "error_ratio": "error ratio",
@@ -64,7 +65,7 @@ def _of_anomaly(
         status=_status(telling, anomaly),
         headline=about,
         summary=line(f"It is over. What it was: {reason}" if telling.state == ENDED else reason, 1_000),
-        facts=tuple(_facts(telling, anomaly)),
+        facts=(*_facts(telling, anomaly), *(() if places.runbooks else [("What to do", RUNBOOK)])),
         sections=tuple(_sections(anomaly, effects)),
         commands=(f"opsloop anomaly show {anomaly_id}",),
         links=tuple(_links(telling, anomaly_id, places)),
