@@ -12,6 +12,7 @@ ENVIRONMENT = {
     "TELEMETRY_TABLE": "none",
     "KPI_TABLE": "none",
     "SEGMENT_BUCKET": "none",
+    "LOG_BUCKET": "none",
     "QUARANTINE_BUCKET": "none",
     "ACCESS_TABLE": "none",
     "BUS_NAME": "none",
