@@ -11,7 +11,6 @@ from aws_lambda_powertools.metrics import MetricUnit
 import opsloop.cold_start
 from opsloop.access.model import Scope
 from opsloop.adapters.access_table import AccessTable
-from opsloop.adapters.anomaly_standing import StandingTable
 from opsloop.adapters.anomaly_table import AnomalyTable
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.log_bucket import LogBucket
@@ -51,7 +50,6 @@ class Settings:
 
 settings = read_settings(Settings)
 anomalies = AnomalyTable(settings.anomaly_table)
-standing = StandingTable(settings.anomaly_table)
 store = SegmentStore(settings.segment_bucket)
 blocks = BlockTable(settings.telemetry_table, store)
 patterns = PatternTable(settings.log_table, LogBucket(settings.log_bucket))
@@ -76,7 +74,7 @@ def list_anomalies(request: Request) -> Response:
         after=cursor_position(request) or "",
         limit=request.integer("limit", default=100, least=1, most=1_000),
     )
-    judged = standing.read()
+    judged = anomalies.standing()
     unknown = unknown_json(judged, catalog.services, blocks.services(), minute_of(request.now), service)
     return json_response(
         {
@@ -113,7 +111,7 @@ def show(request: Request) -> Response:
     """Answer one anomaly with its series, what it follows from, what follows from it, and what was said of it."""
     has_time = _budget(SERIES_S)
     anomaly = _known(request)
-    judged = standing.read()
+    judged = anomalies.standing()
     judged_to = judged.judged_to if judged else anomaly.last_minute + 1
     origin = anomalies.get(anomaly.origin_id) if anomaly.origin_id not in ("", anomaly.anomaly_id) else None
     effects = [found for one in anomaly.effects if (found := anomalies.get(one)) is not None]

@@ -5,9 +5,8 @@ from typing import Any
 
 from opsloop.anomaly.model import Anomaly, anomaly_json
 from opsloop.anomaly.record import Feedback
-from opsloop.anomaly.saved import Unknown
+from opsloop.anomaly.saved import Standing
 from opsloop.clock import MINUTES_PER_DAY, format_time, time_of
-from opsloop.dataclass import dataclass
 from opsloop.telemetry.model import SeenService
 
 EVERY = "*"
@@ -19,16 +18,8 @@ NEVER_JUDGED = "nothing was ever judged"
 NEVER_HEARD = "no telemetry was ever heard of it"
 
 
-@dataclass(frozen=True)
-class Judged:
-    """How far the detector is: buckets before minute ``judged_to`` are judged; ``unknown`` is of the last of them."""
-
-    judged_to: int
-    unknown: Unknown
-
-
 def unknown_json(
-    judged: Judged | None, declared: Iterable[str], seen: Iterable[SeenService], now_minute: int, service: str = ""
+    judged: Standing | None, declared: Iterable[str], seen: Iterable[SeenService], now_minute: int, service: str = ""
 ) -> list[dict[str, str]]:
     """Return what cannot be judged, and why: ``service``, ``measure``, ``metric``, ``reason``, by service.
 
@@ -47,7 +38,7 @@ def unknown_json(
     return found
 
 
-def _standstill(judged: Judged | None, now_minute: int) -> list[str]:
+def _standstill(judged: Standing | None, now_minute: int) -> list[str]:
     if judged is None:
         return [NEVER_JUDGED]
     is_late = judged.judged_to < now_minute - LATE_MINUTES
