@@ -1,8 +1,8 @@
-"""From how unusual each row is to whether somebody is told: one alarm per episode.
+"""From how unusual each row is to whether somebody is told.
 
 An alarm needs a score of 0.5. Then there is a cool-down of ``COOL_DOWN`` rows, in which only what is much worse than
-the episode so far is told again. Each alarm also raises the bar for the next ones a little, and the bar comes down
-again with a half-life of ``HALF_LIFE`` rows: a series that cries every hour must cry louder.
+the episode so far is told again; what outlives it is told once more. Each alarm also raises the bar for the next ones,
+and the bar comes down again with a half-life of ``HALF_LIFE`` rows: a series that cries every hour must cry louder.
 """
 
 import numpy as np
@@ -17,7 +17,9 @@ COOL_DOWN = 15
 WORSE = 3.0
 """How many times the evidence so far is an episode of its own."""
 RAISED = 0.2
+"""How much more evidence, as a share, the row behind an alarm needs for the next one."""
 HALF_LIFE = 150
+"""Rows: half a day of 5-minute buckets."""
 
 
 def alarms(scores: Floats, warmup: int = 0) -> Floats:

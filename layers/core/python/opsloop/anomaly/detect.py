@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from opsloop.anomaly import peaks, profile, sketch
 from opsloop.anomaly.alarm import alarms
-from opsloop.anomaly.score import RECURRING, SPANS, Moment, Votes, judge, logarithm, quantities, share
+from opsloop.anomaly.score import SPANS, Moment, Votes, evidence, judge, logarithm, quantities, score, share
 
 Floats = NDArray[np.float64]
 Seconds = NDArray[np.int64]
 
 CHUNK = 2048
 """Rows whose histograms are made at once: 2.6 MB."""
+USUAL_PER_HOUR = 12
+BURDEN = 0.14
+"""How much more evidence a row needs where there are e times as many rows per hour as in production (12, every five
+minutes): more rows are more occasions per day to be wrong, and a person bears alarms per day, not per row."""
 LARGEST = 1e30
 """Values beyond are cut: the profile and the averages of production are kept as float32, which ends at 3.4e38."""
 
@@ -33,17 +37,25 @@ def detect(timestamps: NDArray[np.datetime64], values: Floats, warmup: int = 0) 
     known = np.flatnonzero(np.isfinite(values) & ~np.isnat(timestamps))
     if len(known):
         series = np.clip(values[known].astype(np.float64), -LARGEST, LARGEST)
-        combined = votes(np.maximum.accumulate(seconds[known]), series).combined
+        ordered = np.maximum.accumulate(seconds[known])
+        combined = score(evidence(votes(ordered, series).combined) / burden(ordered))
         scores[0, known] = combined
         scores[1, known] = alarms(combined, int(np.searchsorted(known, warmup)))
     return scores
+
+
+def burden(seconds: Seconds) -> Floats:
+    """Return how many times the evidence of a row of production each row needs, from the rows per hour so far."""
+    hour = np.cumsum(np.diff(seconds // profile.HOUR_S, prepend=-1) > 0)
+    answer: Floats = 1.0 + BURDEN * np.log(np.arange(1, len(seconds) + 1) / hour / USUAL_PER_HOUR)
+    return answer
 
 
 def votes(seconds: Seconds, values: Floats) -> Votes:
     """Return each detector's vote and the expectation of each row; ``values`` are finite, ``seconds`` never fall."""
     moment = moments(seconds, values)
     measured = quantities(moment)
-    return judge(moment, measured, usual_sizes(measured), recurring_sizes(seconds, measured[:, :RECURRING]))
+    return judge(moment, measured, usual_sizes(measured), recurring_sizes(seconds, measured))
 
 
 def moments(seconds: Seconds, values: Floats) -> Moment:

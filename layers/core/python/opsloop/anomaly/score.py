@@ -31,8 +31,6 @@ SPANS = (LEVEL, MEAN, SPREAD, FAST, SLOW, HOURS, DAYS)
 LONG_SPANS = np.array([span >= LEVEL for span in SPANS])
 """Which averages are memory of the past rather than of the present: they do not learn from excluded rows."""
 QUANTITIES = ("jump", "change", "shift", "drift")
-RECURRING = 3
-"""The first so many quantities are also compared with what comes back daily (``peaks``); a drift has no hour."""
 
 FLOOR = 0.01
 """Added to each usual size: 1 % of the level is the least that is remarkable, however flat the series is."""
@@ -45,9 +43,10 @@ UNREMARKABLE = 0.5
 """Sizes up to half of the usual great one are no evidence; otherwise three detectors at rest would add up to one."""
 WEIGHTS = (1.25, 1.0, 1.0)
 """Of zscore, shift and drift: a leap is told a little sooner than a slope. Scores hardly change between 1 and 1.5."""
-ALARM = 1.25
-"""The evidence that gives a score of 0.5, from which on somebody is told: a jump alone must reach 1.5 times its usual
-great size, a shift or drift alone 1.75 times. From 1.1 to 1.3 both benchmarks are within two points of their best."""
+ALARM = 1.3
+"""The evidence that gives a score of 0.5, from which on somebody is told: a jump alone must reach 1.54 times its usual
+great size, a shift or a drift alone 1.8 times. The best of both benchmarks together; docs/domains/anomaly_method.md has
+what others give."""
 BAND = 4.0
 """Half the width of the band in mean absolute residuals: 3.2 standard deviations if they are normal."""
 SMALLEST, GREATEST = 1e-200, 1e9
@@ -116,11 +115,10 @@ def quantities(moment: Moment) -> Floats:
 def judge(moment: Moment, measured: Floats, usual: Floats, recurring: Floats) -> Votes:
     """Return the votes of rows.
 
-    ``measured``: their ``quantities``; ``usual``: the usual great sizes of these, of the same shape; ``recurring``:
-    what the first ``RECURRING`` of them reach daily at this hour, shape (n, ``RECURRING``).
+    ``measured``: their ``quantities``; of the same shape, ``usual``: the usual great sizes of these, and
+    ``recurring``: what they reach daily at this hour.
     """
-    great = usual + FLOOR
-    great[:, :RECURRING] = np.maximum(great[:, :RECURRING], recurring + FLOOR)
+    great = np.maximum(usual, recurring) + FLOOR
     jump, change, shift, drift = (measured / great * np.minimum(moment.seen / ENOUGH, 1.0)[:, None]).T
     drift = drift * np.minimum(moment.profiled / ENOUGH_PROFILED, 1.0)
     each = np.stack([(jump + change) / 2, shift, drift])

@@ -15,7 +15,6 @@ from opsloop.anomaly import peaks, profile, sketch
 from opsloop.anomaly.score import (
     LONG_SPANS,
     QUANTITIES,
-    RECURRING,
     SPANS,
     Moment,
     Votes,
@@ -41,7 +40,7 @@ FORM: Mapping[str, tuple[str, tuple[int, ...], float]] = {
     "curve": ("<f4", (3,), np.nan),
     "slots": ("<u2", (profile.WEEK_H,), profile.UNKNOWN),
     "counts": ("<u2", (len(QUANTITIES), sketch.BINS), 0),
-    "peaks": ("|u1", (RECURRING, peaks.HOURS), 0),
+    "peaks": ("|u1", (len(QUANTITIES), peaks.HOURS), 0),
 }
 """Columns by name: type, shape of a row, value of a new row.
 
@@ -83,7 +82,7 @@ def step(
     counts = one["counts"][learnt]
     sketch.add(counts, measured[learnt])
     one["counts"][learnt] = counts
-    reached = peaks.code(measured[:, :RECURRING]) * learnt[:, None]
+    reached = peaks.code(measured) * learnt[:, None]
     now = one["peaks"][:, :, hour % peaks.HOURS]
     np.maximum(now, reached, out=now)
     one["seen"] += learnt
