@@ -141,7 +141,11 @@ def test_the_subject_says_how_bad_who_what_and_what_is_usual():
     [
         ({"operation": "POST /charge"}, "POST /charge p95 2.4 s, usually 0.3 s"),
         ({"measure": "error_ratio", "unit": "1", "value": 0.25, "expected": 0.01}, "error ratio 25 %, usually 1 %"),
-        ({"measure": "rate", "unit": "/min", "value": 3.0, "expected": 240.0}, "requests 3/min, usually 240/min"),
+        ({"measure": "rate", "unit": "/min", "value": 3.0, "expected": 240.0}, "traffic 3/min, usually 240/min"),
+        (
+            {"measure": "throughput", "metric": "cart.items", "unit": "/min", "value": 9.0},
+            "cart.items 9/min, usually 300/min",
+        ),
         ({"measure": "pattern", "unit": "/min", "value": 40.0, "expected": 0.0}, "new log pattern 40/min"),
         ({"measure": "saturation", "metric": "db.pool", "unit": "1", "value": 0.92, "expected": None}, "db.pool 92 %"),
         ({"direction": "silent", "value": None}, "is silent since 2026-11-21 08:31 UTC"),
@@ -316,3 +320,14 @@ def test_a_channel_that_failed_and_a_test_are_told_in_the_same_forms():
     tried = read_event({"type": "alert.test_requested", "time": "2026-11-21T08:40:00Z", "data": {"test_id": "x"}})
     assert not isinstance(tried, DeliveryKey)
     assert sent(message(tried))["Subject"] == "[opsloop] test of shop-mail"
+
+
+@pytest.mark.parametrize("state", ["detected", "ended"])
+def test_what_the_detector_tells_is_understood_and_told(event: Any, state: str):
+    told = read_event(event(f"anomaly.{state}/payments_fail")["detail"])
+    assert not isinstance(told, DeliveryKey)
+    one = message(told)
+    assert one.subject.startswith(f"[opsloop] {'CRITICAL' if state == 'detected' else 'ENDED'} payments error ratio")
+    assert [section.heading for section in one.sections][1].startswith("What follow")
+    assert sent(one)["Subject"] == one.subject
+    assert len(payload(one)["blocks"]) > 5

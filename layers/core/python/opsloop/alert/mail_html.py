@@ -3,6 +3,7 @@
 Mail programs drop style sheets, scripts and most of CSS; what stands here is what all of them show alike.
 """
 
+import re
 from html import escape
 
 from opsloop.alert.mail_text import REPEATED
@@ -15,7 +16,8 @@ INK, QUIET, LINE, PAGE = "#101828", "#475467", "#eaecf0", "#f2f4f7"
 COLORS = {Severity.CRITICAL: "#b42318", Severity.WARNING: "#b54708", Severity.INFO: "#175cd3"}
 OVER = "#067647"
 _BAND = "Expected band"
-_FIGURES = ("Now", "At last", "Usually", _BAND)
+_FIGURES = ("Now", "Last unusual", "Usually", _BAND)
+_UNIT = re.compile(r"(?<=\d) (?=%|(?:ms|s|minutes?|hours?|days?)\b)")
 _NARROW = 28  # per cent of a row for a single number; a band takes what is left
 
 
@@ -25,7 +27,7 @@ def html(message: Message) -> str:
     facts = [(name, value) for name, value in message.facts if name not in _FIGURES]
     body = [
         _head(message),
-        _row(f'<div style="font-size:16px;line-height:24px;color:{INK}">{escape(message.summary)}</div>'),
+        _row(f'<div style="font-size:16px;line-height:24px;color:{INK}">{_shown(message.summary)}</div>'),
         _row(f'<div style="font-size:14px;line-height:20px;color:{QUIET}">{REPEATED}</div>')
         if message.is_repeat
         else "",
@@ -41,6 +43,11 @@ def html(message: Message) -> str:
 def color_of(message: Message) -> str:
     """Return the colour that says how bad it is, as ``#rrggbb``."""
     return OVER if message.state == ENDED else COLORS[message.severity]
+
+
+def _shown(text: str) -> str:
+    """Return ``text`` escaped, with no line's end between a number and its unit."""
+    return _UNIT.sub("&nbsp;", escape(text))
 
 
 def _document(message: Message, body: str) -> str:
@@ -70,7 +77,7 @@ def _head(message: Message) -> str:
         f'<div style="font-size:13px;line-height:18px;font-weight:700;letter-spacing:.04em;color:{color}">'
         f"{escape(message.status.upper())}</div>"
         f'<div style="font-size:22px;line-height:28px;font-weight:700;color:{INK};padding-top:4px;'
-        f'word-break:break-word">{escape(message.headline)}</div></td></tr>'
+        f'word-break:break-word">{_shown(message.headline)}</div></td></tr>'
     )
 
 
@@ -84,7 +91,7 @@ def _figures(figures: list[tuple[str, str]]) -> str:
         f'<td width="{rest if name == _BAND else _NARROW}%" valign="top" style="padding:10px;'
         f'border-left:{0 if at == 0 else 1}px solid {LINE}">'
         f'<div style="font-size:12px;line-height:16px;color:{QUIET}">{escape(name)}</div>'
-        f'<div style="font-size:16px;line-height:24px;font-weight:600;color:{INK}">{escape(value)}</div></td>'
+        f'<div style="font-size:16px;line-height:24px;font-weight:600;color:{INK}">{_shown(value)}</div></td>'
         for at, (name, value) in enumerate(figures)
     )
     return _row(
@@ -108,7 +115,7 @@ def _links(message: Message) -> str:
 def _section(section: Section) -> str:
     lines = "".join(
         f'<div style="font-size:14px;line-height:20px;color:{INK};padding:6px 0;border-top:1px solid {LINE}">'
-        f"{escape(one)}</div>"
+        f"{_shown(one)}</div>"
         for one in section.lines
     )
     return _row(_heading(section.heading) + lines)
@@ -119,7 +126,7 @@ def _facts(facts: list[tuple[str, str]]) -> str:
         f'<tr><td valign="top" style="padding:5px 12px 5px 0;font-size:14px;line-height:20px;color:{QUIET};'
         f'white-space:nowrap;border-top:1px solid {LINE}">{escape(name)}</td>'
         f'<td valign="top" width="100%" style="padding:5px 0;font-size:14px;line-height:20px;color:{INK};'
-        f'word-break:break-word;border-top:1px solid {LINE}">{escape(value)}</td></tr>'
+        f'word-break:break-word;border-top:1px solid {LINE}">{_shown(value)}</td></tr>'
         for name, value in facts
     )
     table = f'<table role="presentation" width="100%" cellpadding="0" cellspacing="0">{rows}</table>'

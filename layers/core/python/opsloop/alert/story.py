@@ -14,7 +14,7 @@ from opsloop.errors import InvalidInputError
 MOST_LISTED = 8
 RUNBOOK = "docs/runbooks/anomaly.md"
 _NAMES = {
-    "rate": "requests",
+    "rate": "traffic",
     "error_ratio": "error ratio",
     "p95": "p95",
     "throughput": "throughput",
@@ -66,7 +66,7 @@ def _of_anomaly(
         headline=about,
         summary=line(f"It is over. What it was: {reason}" if telling.state == ENDED else reason, 1_000),
         facts=(*_facts(telling, anomaly), *(() if places.runbooks else [("What to do", RUNBOOK)])),
-        sections=tuple(_sections(anomaly, effects)),
+        sections=tuple(_sections(anomaly, effects, is_over=telling.state == ENDED)),
         commands=(f"opsloop anomaly show {anomaly_id}",),
         links=tuple(_links(telling, anomaly_id, places)),
         earlier=earlier,
@@ -98,7 +98,7 @@ def _subject(anomaly: Mapping[str, Any]) -> tuple[str, str]:
     who, measure = line(anomaly["service"], 80), str(anomaly.get("measure", ""))
     if anomaly.get("operation"):
         who = f"{who} {line(anomaly['operation'], 80)}"
-    if measure == "saturation" and anomaly.get("metric"):
+    if measure in ("saturation", "throughput") and anomaly.get("metric"):
         return who, line(anomaly["metric"], 60)
     return who, _NAMES.get(measure) or line(measure, 40)
 
@@ -117,7 +117,7 @@ def _facts(telling: Telling, anomaly: Mapping[str, Any]) -> list[tuple[str, str]
     shown, usual, *_ = quantities(unit, value, expected, low, high)
     facts = []
     if value is not None:
-        facts.append(("At last" if telling.state == ENDED else "Now", shown))
+        facts.append(("Last unusual" if telling.state == ENDED else "Now", shown))
     if expected is not None:
         facts.append(("Usually", usual))
     if low is not None and high is not None:
@@ -151,14 +151,21 @@ def _origin(anomaly: Mapping[str, Any]) -> str:
     return ""
 
 
-def _sections(anomaly: Mapping[str, Any], effects: Sequence[Mapping[str, Any]]) -> list[Section]:
+def _sections(anomaly: Mapping[str, Any], effects: Sequence[Mapping[str, Any]], *, is_over: bool) -> list[Section]:
     found = []
     operations = [one for one in anomaly.get("contributing") or () if isinstance(one, Mapping)]
     if operations:
         unit = line(anomaly.get("unit", ""), 20)
-        found.append(Section("Most of it comes from", _listed([_operation(one, unit) for one in operations])))
+        found.append(
+            Section(
+                f"Most of it {'came' if is_over else 'comes'} from",
+                _listed([_operation(one, unit) for one in operations]),
+            )
+        )
     if effects:
-        found.append(Section("What follows from it", _listed([headline(one) for one in effects])))
+        found.append(
+            Section(f"What {'followed' if is_over else 'follows'} from it", _listed([headline(one) for one in effects]))
+        )
     return found
 
 
