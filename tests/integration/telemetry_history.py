@@ -188,7 +188,10 @@ class Life:
             start = (START_S - self.chance.randint(0, 5400)) * 10**9 + self.chance.getrandbits(29)  # unique
             operation, code = self.chance.choice(OPERATIONS), self.chance.choice((0, 0, 2))
             duration = self.chance.randint(0, 10**9)
+            ids = hashlib.sha256(start.to_bytes(8, "big")).digest()
             scope.spans.add(
+                trace_id=ids[:16],
+                span_id=ids[16:24],
                 name=operation,
                 kind=2,
                 start_time_unix_nano=start,

@@ -24,7 +24,7 @@ from opsloop.telemetry.replay import DONE
 from opsloop.telemetry.replay_wish import Wish
 from tests.integration.telemetry_history import RESTLESS, START_S, USUAL, WINDOW_S, Life, Place, Truth
 from tests.integration.telemetry_ports import Identity, Shelf
-from tests.integration.telemetry_stores import MemoryBlocks, MemoryLog, MemoryPages
+from tests.integration.telemetry_stores import MemoryBlocks, MemoryLinks, MemoryLog, MemoryPages
 
 READ_FAULTS = ("crash before", "throttled", "overtaken")
 WRITE_FAULTS = ("late write", "sent twice", "answer lost", "crash after")
@@ -80,6 +80,7 @@ class World:
         *,
         log: type = MemoryLog,
         blocks: type = MemoryBlocks,
+        links: type = MemoryLinks,
         is_early: bool | None = None,
     ) -> None:
         self.chance = chance = random.Random(seed)
@@ -94,6 +95,7 @@ class World:
         self.events: Counter[str] = Counter()
         self.truth = Truth()
         self.log, self.blocks, self.pages = log(self), blocks(self), MemoryPages(self)
+        self.links = links(self)
         self.shelf: dict[bytes, datetime] = {}
         self.replayed: set[bytes] = set()
         self.streams = {MAIN: self._lives(MAIN, chance.choice((1, 1, 2)), 14)}
@@ -124,7 +126,7 @@ class World:
             handler.opened.clear()
         for handler in self.environments.folds:
             handler.CHUNK_SEGMENTS = self.chance.randint(1, 4)
-            handler.log, handler.blocks = self.log, self.blocks
+            handler.log, handler.blocks, handler.call_links = self.log, self.blocks, self.links
         for handler in self.environments.rollups:
             handler.blocks, handler.pages = self.blocks, self.pages
         for handler in self.environments.replays:
@@ -347,6 +349,15 @@ class World:
             hours[service, minute // 60 * 60] = (before[0] + count, before[1] + errors)
         return hours
 
+    def linked(self) -> Counter[Place]:
+        """Return how many spans per service, operation and minute lie in the windows of calls."""
+        found: Counter[Place] = Counter()
+        for window in self.links.windows.values():
+            for number, minute in zip(window.links.name.tolist(), window.links.minute.tolist(), strict=True):
+                service, _, operation = window.links.names[number]
+                found[service, operation, minute] += 1
+        return found
+
     def items_in_lineage(self) -> int:
         """Return how many items the blocks say that they were made of."""
         return sum(source.items for block in self.blocks.blocks.values() for source in block.sources)
@@ -374,6 +385,7 @@ class World:
         checks = {
             "counts": self.counted() == expected,
             "lineage": self.items_in_lineage() == sum(numbers[0] for numbers in expected.values()),
+            "spans of calls": self.linked() == {place: numbers[0] for place, numbers in expected.items()},
             "quarantine": self.shelf.keys() == self.truth.garbled.keys(),
             "KPI rows": not self.has_kpis or self.rows() == self.expected_rows(),
         }

@@ -10,6 +10,7 @@ from opsloop.clock import MINUTES_PER_HOUR
 from opsloop.errors import ConflictError, TooLargeError
 from opsloop.kpi.model import Page, PageKey, page_key
 from opsloop.telemetry.claim import Claim
+from opsloop.telemetry.link_window import LinkWindow
 from opsloop.telemetry.model import LOG_START, Block, SeenService
 from opsloop.telemetry.segment import Committed, Mark, Segment
 
@@ -93,7 +94,10 @@ class MemoryLog:
 
     def read(self, log: str, position: str, limit: int) -> list[Committed]:
         chain = self.world.read(lambda: self.chain(log, position))
-        return [Committed(log, one.start, one.end, one.cells, one.shares, one.last_arrival_s) for one in chain[:limit]]
+        return [
+            Committed(log, one.start, one.end, one.cells, one.shares, one.last_arrival_s, links=one.links)
+            for one in chain[:limit]
+        ]
 
     def shards(self) -> dict[str, str]:
         return self.world.read(lambda: dict(self.folded))
@@ -215,6 +219,47 @@ class CarelessBlocks(MemoryBlocks):
     """Broken on purpose: the last one to save wins."""
 
     def is_stale(self, present: int, read: int) -> bool:
+        return False
+
+
+class MemoryLinks:
+    """``CallLinks`` in memory, as far as a fold uses it."""
+
+    def __init__(self, world: Faults) -> None:
+        self.world = world
+        self.windows: dict[tuple[str, int], LinkWindow] = {}
+
+    def get(self, log: str, start: int) -> LinkWindow | None:
+        return self.world.read(lambda: self.windows.get((log, start)))
+
+    def save(self, window: LinkWindow, expected: str | None, *, retention_days: int) -> None:
+        def put() -> None:
+            present = self.windows.get((window.log, window.start))
+            if self.is_stale(present.folded_to if present else None, expected):
+                raise ConflictError("somebody else was first")
+            self.windows[window.log, window.start] = window
+
+        self.world.write(put)
+
+    def is_stale(self, present: str | None, read: str | None) -> bool:
+        return present != read
+
+
+class CarelessLinks(MemoryLinks):
+    """Broken on purpose: the last one to save wins."""
+
+    def is_stale(self, present: str | None, read: str | None) -> bool:
+        return False
+
+
+class ForgetfulLinks(MemoryLinks):
+    """Broken on purpose: does not say up to where a window is folded."""
+
+    def get(self, log: str, start: int) -> LinkWindow | None:
+        window = super().get(log, start)
+        return window and replace(window, folded_to=LOG_START)
+
+    def is_stale(self, present: str | None, read: str | None) -> bool:
         return False
 
 

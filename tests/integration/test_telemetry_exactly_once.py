@@ -14,6 +14,8 @@ from tests.integration.telemetry_simulation import FAULTS, World
 from tests.integration.telemetry_stores import (
     AdditiveLog,
     CarelessBlocks,
+    CarelessLinks,
+    ForgetfulLinks,
     OverwritingLog,
     UnclaimedLog,
 )
@@ -68,12 +70,16 @@ def test_each_log_is_one_chain_without_gaps_or_forks(simulate):
         {"log": OverwritingLog},
         {"log": UnclaimedLog},
         {"blocks": CarelessBlocks},
+        {"links": CarelessLinks},
+        {"links": ForgetfulLinks},
     ],
     ids=[
         "segments are added, then the checkpoint moves",
         "segments are overwritten, then the checkpoint moves",
         "a replay does not claim its object",
         "blocks are saved blindly",
+        "windows of calls are saved blindly",
+        "windows of calls do not say what they have",
     ],
 )
 def test_the_simulation_catches_a_broken_store(simulate, broken):
