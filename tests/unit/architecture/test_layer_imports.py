@@ -112,6 +112,8 @@ def run(
         "POWERTOOLS_SERVICE_NAME": one.name.partition("_")[0],
         "POWERTOOLS_METRICS_NAMESPACE": "Opsloop",
     }
+    if "search" in layers:  # the one setting whose value decides what is imported
+        environment["SEARCH_ENDPOINT"] = cloud
     path = [
         code or ROOT / "functions" / one.name,
         *(build_layer(name, HERE) / "python" for name in layers),

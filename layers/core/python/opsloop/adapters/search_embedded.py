@@ -47,6 +47,9 @@ class EmbeddedSearchStore:
     def prepare(self, spec: IndexSpec) -> None:
         """Make the tables of the index, or add columns for new fields."""
         index = Index(self._prefix, spec)
+        with self._file.reading() as connection:
+            if index.is_up_to_date(connection):  # as nearly always: then no writer need be waited for
+                return
         with self._file.writing() as connection:
             index.make(connection)
 

@@ -120,11 +120,16 @@ class Index:
         row = connection.execute("SELECT fields FROM indexes WHERE name = ?", (self.name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
+    def is_up_to_date(self, connection: sqlite3.Connection) -> bool:
+        """Return whether the file has the index with all fields of the spec."""
+        known = self.fields_in(connection)
+        return known is not None and described(self._spec).items() <= known.items()
+
     def make(self, connection: sqlite3.Connection) -> None:
         """Make the tables, or add what is new; raise ``InvalidInputError`` if a field has changed its kind."""
-        known, wanted = self.fields_in(connection), described(self._spec)
-        if known is not None and wanted.items() <= known.items():
+        if self.is_up_to_date(connection):
             return
+        known, wanted = self.fields_in(connection), described(self._spec)
         if known is not None and (changed := changed_field(known, wanted)):
             if connection.execute(f"SELECT 1 FROM {self.documents} LIMIT 1").fetchone():  # noqa: S608 -- our own names
                 raise InvalidInputError(f"index {self.name}: {changed}; drop it, then rebuild it")
