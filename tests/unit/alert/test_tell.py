@@ -3,7 +3,7 @@
 import pytest
 
 from opsloop import catalog
-from opsloop.alert.delivery import FIRST_WAIT_S, GIVE_UP_AFTER_S, LEASE_S, LONGEST_WAIT_S, again
+from opsloop.alert.delivery import FIRST_WAIT_S, GIVE_UP_AFTER_S, LEASE_S, LONGEST_WAIT_S, TOO_OLD_S, again
 from opsloop.alert.model import DeliveryKey, DeliveryState, UnclearError
 from opsloop.errors import DependencyUnavailableError, PermanentError, ThrottledError
 from tests.unit.alert.samples import ENDED, WEB, telling
@@ -73,6 +73,24 @@ def test_an_end_waits_while_its_beginning_is_being_sent(world: World):
     assert world.slack.states() == ["ended"]  # nobody had begun to tell it the beginning
     world.tell_until_done(OVER)
     assert world.mail.states() == ["detected", "ended"]
+
+
+def test_a_day_that_is_replayed_wakes_nobody(world: World):
+    world.now = DETECTED.at + TOO_OLD_S + 1
+    world.tell(DETECTED)
+    world.tell(OVER)
+    assert world.mail.got == world.slack.got == []
+    record = world.record(DETECTED, "shop-mail")
+    assert (record.state, record.reason) == (
+        DeliveryState.SUPERSEDED,
+        "it was more than a day old before it could be told",
+    )
+
+
+def test_what_is_less_than_a_day_old_is_told(world: World):
+    world.now = DETECTED.at + TOO_OLD_S
+    world.tell(DETECTED)
+    assert world.mail.states() == ["detected"]
 
 
 def test_an_effect_is_not_told_and_its_end_is_not_either(world: World):

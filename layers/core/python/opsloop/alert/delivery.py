@@ -14,6 +14,8 @@ LEASE_S = 90.0
 """How long a worker may take to send: more than the time after which it is ended."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 600.0
 GIVE_UP_AFTER_S = 3600.0
+TOO_OLD_S = 86_400.0
+"""Nobody is told of what happened longer ago: days that are replayed or filled in afterwards wake nobody."""
 MOST_COPIES = 2
 _MAX_REASON = 500
 
@@ -21,8 +23,11 @@ _MAX_REASON = 500
 def claim(existing: Delivery | None, key: DeliveryKey, telling: Telling, now: float) -> Delivery | None:
     """Return the record by which a worker takes the message upon itself, None if it is not to be sent (now).
 
-    If it may not be sent any more because it may have arrived twice, the record says so and is final.
+    If it may not be sent any more, because it may have arrived twice or is too old, the record says so and is final.
     """
+    if existing is None and telling.at and now - telling.at > TOO_OLD_S:
+        reason = "it was more than a day old before it could be told"
+        return Delivery(key, telling, DeliveryState.SUPERSEDED, now, now, now, reason=reason)
     if existing is None:
         return Delivery(key, telling, DeliveryState.SENDING, now, now, now, attempts=1, lease_until=now + LEASE_S)
     if existing.state.is_final or later(existing, now) is not None:

@@ -43,7 +43,8 @@ class Telling:
 
     ``day`` (UTC, ``2026-11-21``) never changes for a topic. ``data`` is what the event carried. ``only`` names the one
     channel that it is for, ``without`` the one that it is not for; both are empty as a rule. ``is_effect``: it follows
-    from something in ``origin_service``, of which people are told instead.
+    from something in ``origin_service``, of which people are told instead. ``at`` is when the event happened, in
+    seconds since the epoch; 0 if that is not known.
     """
 
     topic: str
@@ -56,6 +57,7 @@ class Telling:
     without: str = ""
     is_effect: bool = False
     origin_service: str = ""
+    at: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def read_event(detail: object) -> Telling | DeliveryKey:
     kind, data = event.get("type"), _object(event.get("data"), "data")
     time = parse_time(_text(event, "time"), name="time")
     if kind in _STATES:
-        return _anomaly(data, _STATES[str(kind)])
+        return _anomaly(data, _STATES[str(kind)], time.timestamp())
     if kind == DeliveryFailed.TYPE:
         return _fault(data, time)
     if kind == TestRequested.TYPE:
@@ -57,7 +57,7 @@ def parse_delivery_id(text: str) -> DeliveryKey:
     return DeliveryKey(match["day"], match["topic"], match["state"], match["channel"])
 
 
-def _anomaly(data: Mapping[str, Any], state: str) -> Telling:
+def _anomaly(data: Mapping[str, Any], state: str, at: float) -> Telling:
     anomaly = _object(data.get("anomaly"), "anomaly")
     listed = data.get("effects") or []
     if not isinstance(listed, list):
@@ -77,6 +77,7 @@ def _anomaly(data: Mapping[str, Any], state: str) -> Telling:
         data={"anomaly": dict(anomaly), "effects": [dict(one) for one in effects]},
         is_effect=anomaly.get("part") == Part.EFFECT,
         origin_service=str(anomaly.get("origin_service") or ""),
+        at=at,
     )
 
 
