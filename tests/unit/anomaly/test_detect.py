@@ -79,6 +79,7 @@ def test_what_comes_before_changes_scores():
 def test_on_real_data_neither_cutting_nor_another_future_changes_a_score(name):
     files = anomaly_nab.read(DATA / "nab") if name.startswith("nab") else anomaly_kpi.read(DATA / "kpi")
     file = next(one for one in files if name.endswith(one.name) or one.name in name)
+    file = file._replace(timestamps=file.timestamps[:5200], values=file.values[:5200])
     whole = detect(file.timestamps, file.values)
     for cut in (1, 199, 2048, 2049, 3777, 5000):
         assert np.array_equal(detect(file.timestamps[:cut], file.values[:cut]), whole[:, :cut])

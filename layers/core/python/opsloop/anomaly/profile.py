@@ -5,8 +5,7 @@ mean. From two weeks of history on, the slot of the hour of the week is expected
 the same hour on other days, so that one bad day does not spoil it; before there is a day, nothing is (and the caller
 expects the series' own mean). Between the middles of hours the expectation runs in straight lines.
 
-A slot is kept as the upper 16 bits of a float32 ("bfloat16": all its range, steps of 0.8 % at most, hence right to 0.4
-%).
+A slot is kept as the upper 16 bits of a float32 ("bfloat16"): all its range, right to 0.4 %.
 """
 
 import numpy as np

@@ -43,10 +43,9 @@ UNREMARKABLE = 0.5
 """Sizes up to half of the usual great one are no evidence; otherwise three detectors at rest would add up to one."""
 WEIGHTS = (1.25, 1.0, 1.0)
 """Of zscore, shift and drift: a leap is told a little sooner than a slope. Scores hardly change between 1 and 1.5."""
-ALARM = 1.3
-"""The evidence that gives a score of 0.5, from which on somebody is told: a jump alone must reach 1.54 times its usual
-great size, a shift or a drift alone 1.8 times. The best of both benchmarks together; docs/domains/anomaly_method.md has
-what others give."""
+ALARM = 1.25
+"""The evidence that gives a score of 0.5, from which on somebody is told: a jump alone must reach 1.5 times its usual
+great size, a shift or a drift alone 1.75 times. One benchmark is best from 1.1 to 1.3, the other from 1.2 to 1.4."""
 BAND = 4.0
 """Half the width of the band in mean absolute residuals: 3.2 standard deviations if they are normal."""
 SMALLEST, GREATEST = 1e-200, 1e9
