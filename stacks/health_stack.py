@@ -39,6 +39,9 @@ class HealthStack(Stack):
                 "STREAM_NAME": state.stream.stream_name,
                 "SEGMENT_BUCKET": state.segments.bucket_name,
                 "QUARANTINE_BUCKET": state.quarantine.bucket_name,
+                "LOG_TABLE": state.log.table_name,
+                "LOG_BUCKET": state.logs.bucket_name,
+                "SEARCH_ENDPOINT": state.search_endpoint,
                 "BUS_NAME": state.bus.event_bus_name,
             },
             timeout_s=50,
@@ -61,6 +64,8 @@ class HealthStack(Stack):
         allow_stream(probe, state.stream, "kinesis:DescribeStreamSummary")
         allow_bucket(probe, state.segments, "s3:ListBucket")
         allow_bucket(probe, state.quarantine, "s3:ListBucket")
+        allow_bucket(probe, state.logs, "s3:ListBucket")
+        allow_table(probe, state.log, "dynamodb:Query")
         allow_bus(probe, state.bus, "events:DescribeEventBus")
 
     def _check(self, layers: Layers, state: StateStack) -> None:

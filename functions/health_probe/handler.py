@@ -12,6 +12,7 @@ from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.health_checks import HealthChecks
 from opsloop.adapters.health_table import HealthTable
 from opsloop.adapters.kpi_pages import KpiPages
+from opsloop.adapters.log_pending import PendingTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.adapters.telemetry_log import TelemetryLog
@@ -19,7 +20,7 @@ from opsloop.clock import minute_of, parse_time
 from opsloop.dataclass import dataclass
 from opsloop.health.assess import rollup_check, worst
 from opsloop.health.model import Check, Probe, Status
-from opsloop.health.progress import fold_check, ingest_check
+from opsloop.health.progress import fold_check, index_check, ingest_check
 from opsloop.health.run_checks import run_checks
 from opsloop.health.telling import COMPONENT, telling_check
 from opsloop.runtime.settings import read_settings
@@ -37,6 +38,9 @@ class Settings:
     stream_name: str
     segment_bucket: str
     quarantine_bucket: str
+    log_table: str
+    log_bucket: str
+    search_endpoint: str  # where documents are searched: https://, http://127.0.0.1, file:///; empty: nowhere
     bus_name: str
 
 
@@ -44,13 +48,14 @@ settings = read_settings(Settings)
 dependencies = HealthChecks(
     tables={word: name for word, _, name in (pair.partition("=") for pair in settings.tables.split())},
     stream=settings.stream_name,
-    buckets={"segment": settings.segment_bucket, "quarantine": settings.quarantine_bucket},
+    buckets={"segment": settings.segment_bucket, "quarantine": settings.quarantine_bucket, "log": settings.log_bucket},
     bus=settings.bus_name,
 )
 store = SegmentStore(settings.segment_bucket)
 log, blocks = TelemetryLog(settings.telemetry_table, store), BlockTable(settings.telemetry_table, store)
 kpis, health = KpiPages(settings.kpi_table), HealthTable(settings.health_table)
 alerts = AlertTable(settings.alert_table)
+waiting = PendingTable(settings.log_table)
 logger, metrics = Logger(), Metrics()
 
 
@@ -67,6 +72,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         **dependencies.questions(),
         "ingest:age": lambda: ingest_check(log, now),
         "fold:lag": lambda: fold_check(log, now),
+        "log_index:age": lambda: index_check(waiting, now, has_store=bool(settings.search_endpoint)),
         "kpi_rollup:age": lambda: _rollup(since, now),
         COMPONENT: lambda: _telling(now),
     }

@@ -159,6 +159,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path, aws_url: str) -> I
     """Start a mocked AWS with everything the state stack makes, and set the functions' environment variables."""
     for variable, value in (ENVIRONMENT | CREDENTIALS).items():
         monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("SEARCH_ENDPOINT", "")  # a test that searches names its own store
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setattr(aws_environment, "overridden", lambda _service: aws_url)

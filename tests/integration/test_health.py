@@ -44,11 +44,11 @@ def test_the_sample_schedule_finds_every_dependency_at_work(probe, table, event,
     assert (answer["status"], answer["failed"]) == ("warn", 0)
     found = {check.component: check.status for check in table.read().checks}
     silent = {"ingest:age": "warn", "kpi_rollup:age": "warn", "fold:lag": "pass"}  # nothing was ever sent
-    alone = {"alert:channels": "warn"}  # the catalog of the tests declares none
+    alone = {"alert:channels": "warn", "log_index:age": "warn"}  # the tests declare none, and have no search store
     assert found == silent | alone | dict.fromkeys(
         [
             *(f"{word}_table:status" for word in TABLES),
-            *(f"{word}_bucket:status" for word in ("segment", "quarantine")),
+            *(f"{word}_bucket:status" for word in ("segment", "quarantine", "log")),
             "stream:status",
             "bus:status",
         ],

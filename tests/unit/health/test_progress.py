@@ -4,8 +4,11 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pytest
+
 from opsloop.health.model import Status
-from opsloop.health.progress import fold_check, ingest_check
+from opsloop.health.progress import fold_check, index_check, ingest_check
+from opsloop.log.model import Pending
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 
@@ -13,6 +16,16 @@ NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 @dataclass(frozen=True)
 class Mark:
     last_arrival_s: float
+
+
+class Waiting:
+    """What waits, the longest first."""
+
+    def __init__(self, objects: list[Pending]) -> None:
+        self.objects = objects
+
+    def oldest(self, limit: int) -> list[Pending]:
+        return self.objects[:limit]
 
 
 class Logs:
@@ -64,3 +77,28 @@ def test_everything_folded_is_no_lag_however_old_it_is():
 def test_a_fold_that_stands_still_warns_and_then_fails():
     assert fold_check(Logs({}, a=[181.0]), NOW).status is Status.WARN
     assert fold_check(Logs({}, a=[901.0, 1.0]), NOW).status is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "status"),
+    [
+        (None, Status.PASS),
+        (0, Status.PASS),
+        (180, Status.PASS),
+        (181, Status.WARN),
+        (3600, Status.WARN),
+        (3601, Status.FAIL),
+    ],
+)
+def test_what_waits_to_be_searchable_is_told_by_the_oldest(waited_s: int | None, status: Status) -> None:
+    since_s = int(NOW.timestamp()) - (waited_s or 0)
+    objects = [] if waited_s is None else [Pending("logs/a", since_s), Pending("logs/b", since_s + 5)]
+    check = index_check(Waiting(objects), NOW, has_store=True)
+    assert (check.component, check.status, check.observed_value) == ("log_index:age", status, float(waited_s or 0))
+    assert bool(check.output) is (status is not Status.PASS)
+
+
+def test_without_a_store_it_is_unknown_and_said() -> None:
+    check = index_check(Waiting([]), NOW, has_store=False)
+    assert (check.status, check.observed_value) == (Status.WARN, "UNKNOWN")
+    assert "no search store" in check.output

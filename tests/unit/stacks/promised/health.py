@@ -16,6 +16,8 @@ PROMISES = Promises(
             "Stream": {"kinesis:DescribeStreamSummary"},
             "Segments": {"s3:ListBucket"},
             "Quarantine": {"s3:ListBucket"},
+            "Log": {DESCRIBE, QUERY},
+            "Logs": {"s3:ListBucket"},
             "Bus": {"events:DescribeEventBus"},
             "Key": WRITE_KEY,
         },

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Protocol
 
 from opsloop.health.assess import lag_check
-from opsloop.health.model import Check
+from opsloop.health.model import Check, Status
 
 SILENT_AFTER_S = 600.0
 SHARD_LOG_MARKS = 3  # log#<stream>#<its creation>#<shard>
 FOLD_LATE_AFTER_S, FOLD_FAILED_AFTER_S = 180.0, 900.0
 """The fold runs every minute: three missed runs want looking at, a quarter of an hour is an outage."""
+
+INDEX_LATE_AFTER_S, INDEX_FAILED_AFTER_S = 180.0, 3600.0
+"""Documents are searchable within a minute; while they are not, nothing is lost but time."""
 
 
 class Mark(Protocol):
@@ -35,6 +38,21 @@ class Log(Protocol):
         """Return the items of ``log`` that follow ``position``, oldest first."""
 
 
+class Pending(Protocol):
+    """An object whose documents are not searchable yet."""
+
+    @property
+    def since_s(self) -> int:
+        """When its records arrived, in seconds since the epoch."""
+
+
+class Waiting(Protocol):
+    """What waits to be searchable."""
+
+    def oldest(self, limit: int) -> Sequence[Pending]:
+        """Return up to ``limit`` objects, those that wait longest first."""
+
+
 def ingest_check(log: Log, now: datetime) -> Check:
     """Return how long ago the newest record reached the stream that has been ingested.
 
@@ -55,3 +73,15 @@ def fold_check(log: Log, now: datetime) -> Check:
     lag_s = max(0.0, now.timestamp() - oldest)
     meaning = "telemetry_fold does not keep up: KPIs lag behind"
     return lag_check("fold:lag", lag_s, warn_s=FOLD_LATE_AFTER_S, fail_s=FOLD_FAILED_AFTER_S, meaning=meaning)
+
+
+def index_check(waiting: Waiting, now: datetime, *, has_store: bool) -> Check:
+    """Return how long the oldest log documents have been waiting to be searchable; 0 if none do."""
+    component = "log_index:age"
+    if not has_store:
+        output = "this stage has no search store: logs are kept, and wait"
+        return Check(component, Status.WARN, "UNKNOWN", output=output)
+    oldest = waiting.oldest(1)
+    lag_s = max(0.0, now.timestamp() - oldest[0].since_s) if oldest else 0.0
+    meaning = "search lacks the newest logs: the store does not take them, or log_index does not keep up"
+    return lag_check(component, lag_s, warn_s=INDEX_LATE_AFTER_S, fail_s=INDEX_FAILED_AFTER_S, meaning=meaning)
