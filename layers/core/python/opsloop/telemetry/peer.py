@@ -30,7 +30,10 @@ _USUAL_PORTS = {"80", "443"}
 
 
 def read_peer(data: bytes, begin: int, end: int) -> Peer | None:
-    """Return what the span between two positions says it calls; ``None`` if it does not say."""
+    """Return what the span between two positions says it calls; ``None`` if it does not say.
+
+    Attributes as exporters write them are found by their keys. Whoever writes the bytes of one into a text is believed.
+    """
     found: dict[str, tuple[int, bytes]] = {}
     for match in _pattern().finditer(data, begin, end):
         at, after = match.span()
