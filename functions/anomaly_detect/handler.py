@@ -24,7 +24,7 @@ from opsloop.clock import format_time, parse_time, time_of
 from opsloop.dataclass import dataclass
 from opsloop.errors import ConflictError, TransientError
 from opsloop.runtime.settings import read_settings
-from opsloop.telemetry.pressure import Pressure
+from opsloop.telemetry.pressure import OWN_SERVICE, Pressure
 
 STOP_BEFORE_END_MS = 45_000  # what is left then is judged by the next run
 WAIT_S, LOOKS = 4.0, 10
@@ -76,7 +76,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         outcome = run(
             world,
             now,
-            blocks.services(),
+            [one for one in blocks.services() if one.service != OWN_SERVICE],  # that is left to health
             has_time=lambda: context.get_remaining_time_in_millis() > STOP_BEFORE_END_MS,
             relearns=event.get("relearn") is True,
         )

@@ -26,7 +26,7 @@ CODECS = {
     "compression",
     "xxhash",
 }  # pure functions from bytes to bytes, of the codec layer
-ALGEBRA = (".model", ".aggregate", ".exemplar")
+ALGEBRA = (".model", ".aggregate", ".exemplar", ".increase", ".replica")
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,25 @@ from typing import Protocol
 
 from opsloop.anomaly.series import BUCKET_MINUTES
 from opsloop.dataclass import dataclass
-from opsloop.telemetry.pressure import FRESH_S, Pressure
 
 PATIENCE_MINUTES = 30
 """So long a bucket is waited for; then what is known is judged, and counts are taken for unknown."""
+FRESH_S = 180.0
+"""An older measurement of how far ingest is behind says nothing."""
 TOLERANCE_S = 30.0
 """Records wait for a batch to fill: such an age of the oldest one is no backlog."""
+
+
+class Backlog(Protocol):
+    """How old the oldest record was, at ``at_s`` (seconds since the epoch), that ingest had not read."""
+
+    @property
+    def age_s(self) -> float:
+        """Its age."""
+
+    @property
+    def at_s(self) -> float:
+        """When that was measured."""
 
 
 class Progress(Protocol):
@@ -56,12 +69,12 @@ def unfolded(progress: Progress, first_minute: int, end_minute: int) -> Unfolded
     return Unfolded(ends, first_minutes)
 
 
-def complete_to(end_minute: int, left: Unfolded, pressure: Pressure | None) -> int:
+def complete_to(end_minute: int, left: Unfolded, backlog: Backlog | None) -> int:
     """Return the end of the last bucket of which everything is in the blocks, ``end_minute`` at most."""
     minutes = [end_minute, *left.first_minutes.values()]
     now_s = end_minute * 60.0
-    if pressure is not None and pressure.at_s >= now_s - FRESH_S and pressure.age_s > TOLERANCE_S:
-        minutes.append(int(pressure.at_s - pressure.age_s) // 60)
+    if backlog is not None and backlog.at_s >= now_s - FRESH_S and backlog.age_s > TOLERANCE_S:
+        minutes.append(int(backlog.at_s - backlog.age_s) // 60)
     known = min(minutes)
     return known - known % BUCKET_MINUTES
 

@@ -24,7 +24,6 @@ from opsloop.clock import MINUTES_PER_DAY, hour_start, minute_of
 from opsloop.dataclass import dataclass, replace
 from opsloop.events import Event
 from opsloop.telemetry.model import SeenService
-from opsloop.telemetry.pressure import OWN_SERVICE
 
 HISTORY_MINUTES = 15 * MINUTES_PER_DAY
 TOLD_MINUTES = 60
@@ -94,11 +93,10 @@ def run(
     ``relearns``: forget everything, end what is open, and learn from the blocks that there are; of the time before
     ``now`` nothing is told then. Raises ``ConflictError`` if another run was ahead.
     """
-    known = [one for one in services if one.service != OWN_SERVICE]
     keeper = _Keeper(world, now)
     saved = keeper.resume()
     end = minute_of(now) - minute_of(now) % BUCKET_MINUTES
-    start = max(_heard_from(known, end), end - HISTORY_MINUTES)
+    start = max(_heard_from(services, end), end - HISTORY_MINUTES)
     if saved is None and start >= end:
         return Outcome(None)
     pending = Outbox(end)
@@ -110,7 +108,7 @@ def run(
             pending = _closed(memory, end)
             memory = Memory(start, end)
     memory.judged_to = max(memory.judged_to, end - HISTORY_MINUTES)
-    return _judge(world, keeper, memory, known, end, pending, has_time)
+    return _judge(world, keeper, memory, services, end, pending, has_time)
 
 
 def _judge(
