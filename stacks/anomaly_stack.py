@@ -83,12 +83,13 @@ class AnomalyStack(Stack):
             "POST /v1/anomalies/{id}/feedback",
             "GET /v1/anomalies/exclusions",
             "POST /v1/anomalies/exclusions",
+            "POST /v1/anomalies/backtest",
         ]
         Webhook(self, "QueryApi", function=query, api=state.api, routes=routes)
         allow_table(query, state.access, "dynamodb:GetItem")
         reads = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
         allow_table(query, state.anomaly, *reads, "dynamodb:PutItem")
         allow_table(query, state.telemetry, "dynamodb:Query")
-        allow_objects(query, state.segments, "s3:GetObject")
+        allow_objects(query, state.segments, "s3:GetObject", "s3:PutObject")
         allow_table(query, state.log, "dynamodb:Query")
         allow_objects(query, state.logs, "s3:GetObject")

@@ -1,5 +1,6 @@
 """HTTP /v1/anomalies (scope read; POST feedback, exclusions: admin) -> what was unusual, and what people say of it."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,12 +18,13 @@ from opsloop.adapters.log_bucket import LogBucket
 from opsloop.adapters.log_patterns import PatternTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
+from opsloop.anomaly import backtest, carried
 from opsloop.anomaly.around import HISTORY_MINUTES, Past, around, key_of
 from opsloop.anomaly.model import Anomaly, State, anomaly_json
 from opsloop.anomaly.page import detail, feedback_json, unknown_json
-from opsloop.anomaly.said import feedback_of, window_json, window_of
+from opsloop.anomaly.said import Trying, feedback_of, trying_of, window_json, window_of
 from opsloop.clock import format_time, minute_of, time_of
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError, NotFoundError
 from opsloop.runtime.authentication import Authenticator
 from opsloop.runtime.http import Api
@@ -30,12 +32,16 @@ from opsloop.runtime.paging import cursor_after, cursor_position, page_of
 from opsloop.runtime.request import Request
 from opsloop.runtime.response import Response, json_response
 from opsloop.runtime.settings import read_settings
+from opsloop.telemetry.model import SeenService
+from opsloop.telemetry.pressure import OWN_SERVICE
 
 DEFAULT_RANGE, MAX_RANGE = timedelta(hours=24), timedelta(days=92)
 QUERY = ("service", "state", "from", "to", "limit", "cursor")
 ANY = "any"
-SERIES_S = 12.0
-"""So long the days before an anomaly are read for its band; API Gateway waits 29 s."""
+CONTINUATION = re.compile("[0-9a-f]{64}")
+SERIES_S, SLICE_S = 12.0, 15.0
+"""So long the days before an anomaly are read for its band, and hours are stepped through in one slice of a backtest;
+API Gateway waits 29 s."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,52 @@ def say(request: Request) -> Response:
     anomalies.put_feedback(feedback)
     metrics.add_metric(name="FeedbackStored", unit=MetricUnit.Count, value=1)
     return json_response(feedback_json(feedback))
+
+
+@api.route("POST", "/v1/anomalies/backtest", scope=Scope.READ, query=())
+def try_thresholds(request: Request) -> Response:
+    """Answer what would have been called in a past time, or how far that is worked out, and how to go on."""
+    has_time = _budget(SLICE_S)
+    trying = trying_of(request.json(), now_minute=minute_of(request.now))
+    services = _tried_services(trying)
+    names = [one.service for one in services]
+    catalogs = {backtest.NOW: catalog}
+    if trying.thresholds is not None:
+        catalogs[backtest.PROPOSED] = backtest.with_thresholds(catalog, names, trying.thresholds)
+    past = backtest.Past(blocks, patterns, services, anomalies.excluded_windows())
+    question = backtest.Question(trying.first_minute, trying.end_minute, catalogs)
+    before = backtest.begun(question, past)
+    if trying.continuation:
+        before = carried.decode(_carried_body(trying.continuation), trying.name)
+        question = replace(question, end_minute=before.end_minute)
+    after = backtest.slice_of(question, past, before, has_time)
+    return json_response(
+        {
+            "from": format_time(time_of(question.first_minute)),
+            "to": format_time(time_of(question.end_minute)),
+            "history_from": format_time(time_of(after.begun_at)),
+            "judged_to": format_time(time_of(after.at)),
+            "services": names,
+            "done": after.is_done,
+            "continuation": None if after.is_done else store.put(carried.encode(after, trying.name)),
+            "unknown": after.unknown or [],
+            **(backtest.result_json(after) if after.is_done else backtest.NOTHING_YET),
+        }
+    )
+
+
+def _tried_services(trying: Trying) -> list[SeenService]:
+    """Return the services in question; raise ``NotFoundError`` for one that was never heard from."""
+    found = [one for one in blocks.services() if one.service != OWN_SERVICE and trying.service in ("", one.service)]
+    if not found:
+        raise NotFoundError(f"service: {trying.service!r} was never heard from; GET /v1/services lists those that were")
+    return found
+
+
+def _carried_body(continuation: str) -> bytes:
+    if not CONTINUATION.fullmatch(continuation):
+        raise InvalidInputError("continuation: not one of ours; begin again without it")
+    return store.get(continuation)
 
 
 def _known(request: Request) -> Anomaly:

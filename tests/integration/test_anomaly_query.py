@@ -8,6 +8,7 @@ import pytest
 from opsloop.adapters.anomaly_state import StateTable
 from opsloop.adapters.anomaly_table import AnomalyTable
 from opsloop.adapters.segment_store import SegmentStore
+from opsloop.anomaly import backtest
 from opsloop.anomaly.model import Part
 from opsloop.clock import format_time, time_of
 from tests.integration.anomaly_world import Stores, start
@@ -276,5 +277,93 @@ def test_every_sample_is_answered(handler, event, context):
         ("feedback", 404),
         ("exclusions", 200),
         ("exclude", 201),
+        ("backtest", 200),
     ):
         assert handler.lambda_handler(event(f"anomaly_query/{case}"), context)["statusCode"] == status, case
+
+
+BACKTEST = "/v1/anomalies/backtest"
+RANGE = {"from": format_time(time_of(FAULT - 70)), "to": format_time(time_of(NOW))}
+
+
+def called(answer, name="now"):
+    return {one["anomaly_id"] for one in answer[name]["anomalies"]}
+
+
+def test_a_backtest_of_the_catalog_as_it_is_calls_what_was_called(ask, found):
+    answer = ask("POST", BACKTEST, key="read", document=RANGE)
+    assert answer["done"]
+    assert called(answer) == set(found.stored)
+    assert answer["proposed"] is None
+    assert {one["state"] for one in answer["now"]["anomalies"]} == {"ended"}
+
+
+def test_thresholds_are_told_by_what_is_gone_and_what_is_new(ask, handler, found):
+    deaf = {"floors": {"error_ratio": {"absolute": 0.5}}}
+    answer = ask("POST", BACKTEST, document={**RANGE, "thresholds": deaf})
+    errors = {key for key, (_, one) in found.stored.items() if one.measure == "error_ratio"}
+    assert errors
+    assert set(answer["gone"]) == errors
+    assert called(answer, "proposed") == set(found.stored) - errors
+    handler.catalog = backtest.with_thresholds(handler.catalog, ["payments", "orders", "web"], deaf)
+    answer = ask("POST", BACKTEST, document={**RANGE, "thresholds": {}})
+    assert (set(answer["new"]), answer["gone"]) == (errors, [])
+
+
+def test_a_backtest_in_slices_says_the_same_as_one_at_once(ask, handler, monkeypatch):
+    document = {**RANGE, "thresholds": {"sensitivity": 3}}
+    whole = ask("POST", BACKTEST, document=document)
+    monkeypatch.setattr(handler, "SLICE_S", -1.0)  # an hour a slice
+    part, slices = ask("POST", BACKTEST, document=document), 1
+    while not part["done"]:
+        assert part["now"] is None
+        part, slices = ask("POST", BACKTEST, document={**document, "continuation": part["continuation"]}), slices + 1
+    assert slices > 20
+    assert part == whole
+
+
+def test_a_continuation_belongs_to_its_question(ask, handler, monkeypatch, aws):
+    monkeypatch.setattr(handler, "SLICE_S", -1.0)
+    part = ask("POST", BACKTEST, document=RANGE)
+    other = {**RANGE, "service": "payments", "continuation": part["continuation"]}
+    assert "another question" in ask("POST", BACKTEST, status=400, document=other)["detail"]
+    strange = SegmentStore(aws.names["SEGMENT_BUCKET"]).put(b"a block")
+    problem = ask("POST", BACKTEST, status=400, document={**RANGE, "continuation": strange})
+    assert problem["detail"] == "continuation: it is not of a backtest"
+    assert ask("POST", BACKTEST, status=400, document={**RANGE, "continuation": "x"})["detail"].startswith("contin")
+
+
+def test_a_backtest_says_where_its_history_is_too_short(ask, found):
+    document = {"from": format_time(time_of(START)), "to": format_time(time_of(START + 600))}
+    answer = ask("POST", BACKTEST, document=document)
+    assert {one["service"] for one in answer["unknown"]} == {"orders", "payments", "web"}
+    later = ask("POST", BACKTEST, document=RANGE)
+    assert later["history_from"] == format_time(time_of(START))
+    assert {one["measure"] for one in later["unknown"]} == set()
+    ten_hours = {"from": format_time(time_of(START + 600)), "to": format_time(time_of(START + 660))}
+    said = ask("POST", BACKTEST, document=ten_hours)["unknown"]
+    assert {(one["service"], one["measure"]) for one in said} >= {("payments", "p95"), ("payments", "error_ratio")}
+    assert {one["reason"] for one in said} == {
+        "too little history: 10.0 h, and 16 h are needed",
+        "too little history: 10.0 h, and 24 h are needed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"from": None}, "from"),
+        ({"to": "2026-11-01T00:00:00Z"}, "to"),
+        ({"from": "2026-10-01T00:00:00Z"}, "to"),
+        ({"thresholds": []}, "thresholds"),
+        ({"thresholds": {"floors": {"p95": {"absolut": 1}}}}, "thresholds.floors.p95.absolut"),
+        ({"threshold": {}}, "threshold"),
+    ],
+)
+def test_a_backtest_that_cannot_be_is_refused_by_field(ask, changes, named):
+    problem = ask("POST", BACKTEST, status=400, document={**RANGE, **changes})
+    assert problem["detail"].startswith(f"{named}:")
+
+
+def test_a_backtest_of_a_service_never_heard_is_404(ask):
+    assert "inventory" in ask("POST", BACKTEST, status=404, document={**RANGE, "service": "inventory"})["detail"]

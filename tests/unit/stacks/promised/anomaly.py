@@ -17,7 +17,7 @@ PROMISES = Promises(
             "Access": {GET},
             "Anomaly": {GET, PUT, QUERY, "dynamodb:BatchGetItem"},
             "Telemetry": {QUERY},
-            "Segments/*": {"s3:GetObject"},
+            "Segments/*": {"s3:GetObject", "s3:PutObject"},
             "Log": {QUERY},
             "Logs/*": {"s3:GetObject"},
             "Key": WRITE_KEY,
@@ -30,6 +30,7 @@ PROMISES = Promises(
             "POST /v1/anomalies/{id}/feedback",
             "GET /v1/anomalies/exclusions",
             "POST /v1/anomalies/exclusions",
+            "POST /v1/anomalies/backtest",
         }
     ),
     started_by={"anomaly_detect": {"cron(1/5 * * * ? *)"}},

@@ -1,16 +1,20 @@
-"""What people say of anomalies: whether one was useful, and which time is no measure of the usual."""
+"""What people send: whether an anomaly was useful, which time is no measure of the usual, what shall be tried."""
 
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from opsloop.anomaly.exclude import Window
 from opsloop.anomaly.record import VERDICTS, Feedback
+from opsloop.anomaly.series import BUCKET_MINUTES
+from opsloop.anomaly.thresholds import thresholds_of
 from opsloop.clock import MINUTES_PER_DAY, format_time, parse_time, time_of
 from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 
 MAX_NOTE, MAX_REASON, MAX_NAME = 1_000, 500, 255
-MAX_WINDOW_DAYS = 31
+MAX_WINDOW_DAYS, MAX_TRIED_DAYS = 31, 15
 EVERY = "*"
 
 
@@ -79,3 +83,38 @@ def window_json(window: Window) -> dict[str, str]:
         "to": format_time(time_of(window.end_minute)),
         "reason": window.reason,
     }
+
+
+@dataclass(frozen=True)
+class Trying:
+    """What a backtest is asked for: buckets from ``first_minute`` to before ``end_minute``, of one service or of all
+    (""), with ``thresholds`` beside those of the catalog, if any; ``continuation`` is that of the slice before."""
+
+    first_minute: int
+    end_minute: int
+    service: str
+    thresholds: Mapping[str, Any] | None
+    continuation: str
+    name: str
+
+
+def trying_of(content: Mapping[str, Any], *, now_minute: int) -> Trying:
+    """Return what ``content`` asks to be tried; raise ``InvalidInputError``, which names the field."""
+    form = Form(content)
+    form.only("from", "to", "service", "thresholds", "continuation")
+    first = form.minute("from") // BUCKET_MINUTES * BUCKET_MINUTES
+    end = min(form.minute("to"), now_minute) // BUCKET_MINUTES * BUCKET_MINUTES
+    if first >= end:
+        raise InvalidInputError(f"to: expected {BUCKET_MINUTES} minutes or more after from, and from in the past")
+    if end - first > MAX_TRIED_DAYS * MINUTES_PER_DAY:
+        raise InvalidInputError(f"to: expected at most {MAX_TRIED_DAYS} days after from")
+    thresholds = content.get("thresholds")
+    asked = {name: value for name, value in content.items() if name != "continuation"}
+    return Trying(
+        first_minute=first,
+        end_minute=end,
+        service=form.text("service", most=MAX_NAME, default=""),
+        thresholds=None if thresholds is None else thresholds_of(thresholds),
+        continuation=form.text("continuation", most=200, default=""),
+        name=sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32],
+    )
