@@ -1,6 +1,7 @@
 """An anomaly as text: the sentence first, then the series with its band, and what it hangs together with."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 Point = dict[str, Any]
@@ -10,6 +11,8 @@ CELLS = 40
 MOST_LINES = 40
 INSIDE, OUTSIDE, EXPECTED, BAND = "o", "#", "|", "."
 LABEL = 14
+AROUND, A_DAY = timedelta(minutes=30), timedelta(hours=22)
+SHOWN_REASON, SHOWN_UNKNOWN = 110, 12
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -30,6 +33,25 @@ def _short(value: float) -> str:
 def clock(text: str) -> str:
     """Return an ISO 8601 time to the minute, as ``2026-11-21 08:05``."""
     return f"{text[:10]} {text[11:16]}"
+
+
+def cut(reason: str) -> str:
+    """Return ``reason`` no longer than a table has room for."""
+    return reason if len(reason) <= SHOWN_REASON else f"{reason[: SHOWN_REASON - 3]}..."
+
+
+def unknown_lines(unknown: Sequence[dict[str, str]], *, at: str = "") -> Iterator[str]:
+    """Yield what cannot be judged (``at`` some time), a line per service and reason; the first ones of many."""
+    said = f"unknown at {at}" if at else "unknown"
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in unknown:
+        series = " ".join(part for part in (one["measure"], one["metric"]) if part)
+        reasons.setdefault((one["service"], one["reason"]), []).append(series)
+    for (service, reason), measures in list(reasons.items())[:SHOWN_UNKNOWN]:
+        named = ", ".join(one for one in measures if one)
+        yield f"{said}: {service}{f' ({named})' if named else ''}: {reason}"
+    if len(reasons) > SHOWN_UNKNOWN:
+        yield f"{said}: {len(reasons) - SHOWN_UNKNOWN} more; --json shows all"
 
 
 def lines(one: dict[str, Any]) -> Iterator[str]:
@@ -75,8 +97,11 @@ def _related(one: dict[str, Any]) -> Iterator[str]:
 
 def _next(one: dict[str, Any]) -> Iterator[str]:
     """Yield commands with which to look on."""
-    service, start, end = one["service"], one["first_minute"], one["last_minute"]
-    yield f"opsloop kpi {service} --resolution minute --from {start} --to {end}"
+    from opsloop.clock import format_time, parse_time
+
+    first, last = (parse_time(one[name], name=name) for name in ("first_minute", "last_minute"))
+    start, end = format_time(first - AROUND), format_time(min(last, first + A_DAY) + AROUND)
+    yield f"opsloop kpi {one['service']} --resolution minute --from {start} --to {end}"
     if not one["feedback"]:
         yield f"opsloop anomaly feedback {one['anomaly_id']} useful|noise"
 
@@ -145,4 +170,4 @@ def _against(one: dict[str, Any]) -> str:
     if one["low"] is None or one["high"] is None:
         return f"{value}, expected {quantity(one['expected'], unit)}"
     band = f"{quantity(one['low'], unit)} to {quantity(one['high'], unit)}"
-    return f"{value} at its worst, expected {quantity(one['expected'], unit)}, band {band}"
+    return f"{value}, expected {quantity(one['expected'], unit)}, band {band}"

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opsloop_cli.anomaly_text import clock, cut, lines, unknown_lines
+from opsloop_cli.commands import anomaly_backtest
 from opsloop_cli.context import JsonOption, Session, session_of
 from opsloop_cli.output import say, show_json, show_table
 
@@ -15,9 +17,8 @@ app = typer.Typer(help="List and show what is unusual, and say whether it was wo
 
 FromOption = Annotated[str, typer.Option("--from", help="Such as -2h, 2026-11-21, or ISO 8601.")]
 ToOption = Annotated[str, typer.Option("--to", help="Not included; as --from.")]
+app.command("backtest")(anomaly_backtest.backtest)
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As in opsloop anomaly list.")]
-SHOWN_REASON = 110
-SHOWN_UNKNOWN = 12
 
 
 class StateName(StrEnum):
@@ -79,8 +80,6 @@ def show(context: typer.Context, anomaly_id: IdArgument, as_json: JsonOption = F
     if as_json:
         show_json(one)
         return
-    from opsloop_cli.anomaly_text import lines
-
     for line in lines(one):
         typer.echo(line)
 
@@ -160,18 +159,14 @@ def _pages(client: "Client", query: dict[str, str]) -> tuple[list[Any], dict[str
 
 
 def _row(one: dict[str, Any]) -> list[str]:
-    from opsloop_cli.anomaly_text import clock
-
     part = f"effect of {one['origin_service']}" if one["part"] == "effect" else one["part"]
-    reason = one["reason"]
-    shown = reason if len(reason) <= SHOWN_REASON else f"{reason[: SHOWN_REASON - 3]}..."
     return [
         clock(one["first_minute"]),
         _lasted(one),
         one["state"],
         one["severity"],
         part,
-        shown,
+        cut(one["reason"]),
         one["anomaly_id"],
     ]
 
@@ -189,12 +184,5 @@ def _say_standing(found: list[Any], page: dict[str, Any]) -> None:
     opened = sum(one["state"] == "open" for one in found)
     until = f"judged up to {page['judged_to']}" if page["judged_to"] else "nothing was judged yet"
     say(f"{len(found):,} anomalies, {opened:,} of them open; {until}")
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for one in page["unknown"]:
-        series = " ".join(part for part in (one["measure"], one["metric"]) if part)
-        reasons.setdefault((one["service"], one["reason"]), []).append(series)
-    for (service, reason), measures in list(reasons.items())[:SHOWN_UNKNOWN]:
-        named = ", ".join(one for one in measures if one)
-        say(f"unknown: {service}{f' ({named})' if named else ''}: {reason}")
-    if len(reasons) > SHOWN_UNKNOWN:
-        say(f"unknown: {len(reasons) - SHOWN_UNKNOWN} more; --json shows all")
+    for line in unknown_lines(page["unknown"]):
+        say(line)
