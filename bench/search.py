@@ -44,7 +44,7 @@ LINES = (
     "payment provider timed out after {m} ms, attempt {u} of 5, order ord-{n}",
     "connection pool at {u} % ({m} of 200 connections), waiting requests: {n}",
 )
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0
 
 
 def documents(number: int) -> list[Document]:

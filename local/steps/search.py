@@ -12,7 +12,7 @@ from local.steps import cloud
 
 EMBEDDED, OPENSEARCH, NONE = "embedded", "opensearch", "none"
 KINDS = (EMBEDDED, OPENSEARCH, NONE)
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0
 POLL_S = 0.2
 
 

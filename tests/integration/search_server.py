@@ -20,7 +20,7 @@ from local.state import LOOPBACK, free_port
 from opsloop.adapters.search_store import open_search
 from opsloop.search import SearchStore
 
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0  # a machine that runs much else at once
 STOP_TIMEOUT_S = 30.0
 ON_OPENSEARCH = pytest.mark.xdist_group("opensearch")
 STORES = ["embedded", pytest.param("opensearch", marks=ON_OPENSEARCH)]
