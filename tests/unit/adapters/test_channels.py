@@ -73,6 +73,12 @@ def test_an_answer_of_ses_means_never_later_or_nobody_knows(ses, said, meaning):
     assert len(server.seen) == 1  # a second attempt, of which nobody knows, would be a second mail
 
 
+@pytest.mark.parametrize("sender", ["name", "a@b@c", "a b@example.com", "a@example.com\r\nBcc: b@example.com"])
+def test_a_sender_that_is_no_address_is_said_and_nothing_is_sent(sender):
+    with pytest.raises(PermanentError, match="can be made"):
+        MailChannel(sender, ["a@example.com"]).send(message())
+
+
 def test_where_nobody_listens_no_mail_has_left(ses):
     with ScriptedServer([]) as server:
         channel = ses(server)

@@ -27,4 +27,4 @@ class AlertQueue:
     def _look_up(self, queue_arn: str) -> str:
         """Return the queue's URL. The function cannot be told it when it is deployed: the queue starts the function."""
         name = queue_arn.rpartition(":")[2]
-        return str(self._client.call("GetQueueUrl", {"QueueName": name})["QueueUrl"])
+        return str(self._client.call("GetQueueUrl", {"QueueName": name}).get("QueueUrl"))

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from email.errors import MessageError
 
 from opsloop.adapters import aws_environment
 from opsloop.adapters.aws_client import AwsError, QueryClient, between
@@ -24,7 +25,10 @@ class MailChannel:
         """Send ``message`` as one mail to all addresses; see ``opsloop.alert.model.Channel``."""
         if not self._sender:
             raise PermanentError("no sender of mail is set; deploy with -c mail_sender=ADDRESS")
-        document = mail(message, sender=self._sender, to=self._to)
+        try:
+            document = mail(message, sender=self._sender, to=self._to)
+        except (MessageError, ValueError) as error:  # of an address that is none
+            raise PermanentError(f"no mail from {self._sender} to {', '.join(self._to)} can be made: {error}") from None
         arguments = {"Source": self._sender, "RawMessage.Data": b64encode(document).decode()}
         for place, address in enumerate(self._to, start=1):
             arguments[f"Destinations.member.{place}"] = address
