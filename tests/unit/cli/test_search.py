@@ -23,7 +23,7 @@ def test_a_rebuild_is_asked_for_with_the_admin_key(local: Run, api: FakeApi) -> 
     assert (done.exit_code, done.stdout.splitlines()[0]) == (0, "logs of 2026-11-01 to 2026-11-03: filling")
     (asked,) = api.asked
     assert json.loads(asked.body) == {"index": "logs", "from": "2026-11-01", "to": "2026-11-03"}
-    assert asked.headers["authorization"] == f"Bearer {KEYS['admin']}"
+    assert asked.headers["authorization"] == f"Bearer {KEYS['admin_key']}"
 
 
 def test_progress_says_what_still_waits(local: Run, api: FakeApi) -> None:
