@@ -6,9 +6,9 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from stacks.constructs.grants import allow_objects, allow_search, allow_table
+from stacks.constructs.event_queue import ObjectQueue
+from stacks.constructs.grants import allow_bucket, allow_objects, allow_search, allow_table
 from stacks.constructs.layer_versions import Layers
-from stacks.constructs.object_rule import ObjectRule
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
 from stacks.constructs.webhook import Webhook
@@ -24,6 +24,8 @@ class LogStack(Stack):
         self._keep(layers, state)
         self._index(layers, state)
         self._rebuild(layers, state)
+        self._query(layers, state)
+        self._restore(layers, state)
 
     def _keep(self, layers: Layers, state: StateStack) -> None:
         keep = OpsFunction(
@@ -43,7 +45,7 @@ class LogStack(Stack):
             timeout_s=300,
         )
         keep.started_asynchronously()
-        ObjectRule(self, "Raw", function=keep, bucket=state.logs, prefix="raw/")
+        ObjectQueue(self, "Raw", function=keep, state=state, bucket=state.logs, prefix="raw/", timeout_s=300)
         Schedule(
             self,
             "KeepSchedule",
@@ -75,7 +77,7 @@ class LogStack(Stack):
             timeout_s=300,
         )
         index.started_asynchronously()
-        ObjectRule(self, "Documents", function=index, bucket=state.logs, prefix="logs/")
+        ObjectQueue(self, "Documents", function=index, state=state, bucket=state.logs, prefix="logs/", timeout_s=300)
         Schedule(
             self,
             "IndexSchedule",
@@ -103,3 +105,58 @@ class LogStack(Stack):
         Webhook(self, "RebuildApi", function=rebuild, api=state.api, routes=routes)
         allow_table(rebuild, state.access, "dynamodb:GetItem")
         allow_table(rebuild, state.log, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
+
+    def _query(self, layers: Layers, state: StateStack) -> None:
+        query = OpsFunction(
+            self,
+            "Query",
+            name="log_query",
+            layers=layers,
+            state=state,
+            environment={
+                "ACCESS_TABLE": state.access.table_name,
+                "LOG_TABLE": state.log.table_name,
+                "LOG_BUCKET": state.logs.bucket_name,
+                "SEARCH_ENDPOINT": state.search_endpoint,
+            },
+            memory_mb=1024,
+        )
+        paths = ("logs", "logs/tail", "logs/patterns", "logs/trace/{trace_id}", "search")
+        Webhook(self, "QueryApi", function=query, api=state.api, routes=[f"GET /v1/{path}" for path in paths])
+        allow_table(query, state.access, "dynamodb:GetItem")
+        allow_table(query, state.log, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+        allow_objects(query, state.logs, "s3:GetObject")
+        allow_search(query, state, "read")
+
+    def _restore(self, layers: Layers, state: StateStack) -> None:
+        restore = OpsFunction(
+            self,
+            "Restore",
+            name="log_restore",
+            layers=layers,
+            state=state,
+            environment={
+                "ACCESS_TABLE": state.access.table_name,
+                "LOG_TABLE": state.log.table_name,
+                "LOG_BUCKET": state.logs.bucket_name,
+                "SEARCH_ENDPOINT": state.search_endpoint,
+            },
+            timeout_s=300,
+        )
+        routes = ["POST /v1/logs/restore", "GET /v1/logs/restores"]
+        Webhook(self, "RestoreApi", function=restore, api=state.api, routes=routes)
+        restore.started_asynchronously()
+        Schedule(
+            self,
+            "RestoreSchedule",
+            function=restore,
+            schedule=events.Schedule.rate(Duration.minutes(15)),
+            description="Every 15 minutes: bring cold logs back, and let old ones leave the search store",
+            silent_after=Duration.hours(1),
+        )
+        actions = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem")
+        allow_table(restore, state.access, "dynamodb:GetItem")
+        allow_table(restore, state.log, *actions)
+        allow_objects(restore, state.logs, "s3:GetObject", "s3:RestoreObject")
+        allow_bucket(restore, state.logs, "s3:ListBucket")
+        allow_search(restore, state, "write")

@@ -1,4 +1,4 @@
-"""S3 objects under logs/, a schedule every minute -> log documents in the search store; what waits, oldest first."""
+"""Queue of S3 objects under logs/, schedule every minute -> documents in the search store, oldest first."""
 
 import time
 from typing import Any
@@ -20,6 +20,7 @@ from opsloop.log.model import Pending
 from opsloop.log.rebuild import Rebuilder
 from opsloop.log.search_spec import LOGS
 from opsloop.runtime.settings import read_settings
+from opsloop.runtime.woken import woken_by
 
 STOP_BEFORE_END_MS = 20_000
 OBJECTS_AT_ONCE = 500
@@ -48,15 +49,16 @@ logger, metrics = Logger(), Metrics()
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Make documents searchable; where the store does not take them they keep waiting, and health says so."""
-    logger.set_correlation_id(event.get("id") or context.aws_request_id)
-    now_s = int(parse_time(event["time"], name="time").timestamp())
+    woken = woken_by(event)
+    logger.set_correlation_id(woken[0].get("id") or context.aws_request_id)
+    now_s = max(int(parse_time(one["time"], name="time").timestamp()) for one in woken)
     metrics.add_metric(name="IndexingsStarted", unit=MetricUnit.Count, value=1)
     if not settings.search_endpoint:
         logger.info("no search store: documents wait", objects=0)
         return {"objects": 0, "documents": 0, "why_not": "no search store"}
     try:
         store.prepare(LOGS)
-        pending = of_event(event)
+        pending = of_events(woken)
         if pending is None:
             Rebuilder(rebuilds, table, waiting, store).go_on(now_s, lambda: enough_time(context))
             pending = [one for one in waiting.oldest(OBJECTS_AT_ONCE) if one.since_s <= now_s - YOUNG_S]
@@ -67,17 +69,20 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     return {"objects": filled.objects, "documents": filled.documents, "why_not": filled.why_not}
 
 
-def of_event(event: dict[str, Any]) -> list[Pending] | None:
-    """Return the object that the event tells of, if it waits; None if the event is not of an object."""
-    if "object" not in event.get("detail", {}):
+def of_events(woken: list[dict[str, Any]]) -> list[Pending] | None:
+    """Return the objects that the events tell of, if they wait; None if an event is not of an object."""
+    if not all("object" in one.get("detail", {}) for one in woken):
         return None
-    key = event["detail"]["object"]["key"]
+    keys = dict.fromkeys(one["detail"]["object"]["key"] for one in woken)
+    told = [Pending(key, bucket.since_s(key)) for key in keys]
+    found: list[Pending] = []
     for _ in range(WAITS):
-        found = Pending(key, bucket.since_s(key))
-        if waiting.waits(found):
-            return [found]
+        found += [one for one in told if waiting.waits(one)]
+        told = [one for one in told if one not in found]
+        if not told:
+            break
         time.sleep(WAIT_S)
-    return []  # put in already, or never entered: another writer was first
+    return found  # the others are put in already, or were never entered: another writer was first
 
 
 def enough_time(context: LambdaContext) -> bool:

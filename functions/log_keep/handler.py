@@ -1,4 +1,4 @@
-"""S3 objects under raw/, a schedule every minute -> log documents in the log bucket, patterns counted, each once."""
+"""Queue of S3 objects under raw/, schedule every minute -> log documents and pattern counts, each once."""
 
 import time
 from typing import Any
@@ -20,6 +20,7 @@ from opsloop.errors import ConflictError, TransientError
 from opsloop.log.follow import CHUNK_ITEMS, Follower, Lost, Report
 from opsloop.log.names import is_kept, log_of_raw
 from opsloop.runtime.settings import read_settings
+from opsloop.runtime.woken import woken_by
 from opsloop.telemetry.log_records import read_records
 from opsloop.telemetry.model import LOG_START
 
@@ -52,11 +53,12 @@ logger, metrics = Logger(), Metrics()
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Keep what the logs gained; raise if a store did not answer for one of them, after the others are done."""
-    logger.set_correlation_id(event.get("id") or context.aws_request_id)
-    now = parse_time(event["time"], name="time")
+    woken = woken_by(event)
+    logger.set_correlation_id(woken[0].get("id") or context.aws_request_id)
+    now = max(parse_time(one["time"], name="time") for one in woken)
     report, failures = Report(), list[TransientError]()
     kept = table.kept()
-    for log in logs_of(event, kept):
+    for log in dict.fromkeys(log for one in woken for log in logs_of(one, kept)):
         follower = Follower(
             log, source, raws, table, bucket, decode, tell, pattern_days=settings.pattern_retention_days
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Event = Any  # any JSON value
+AT_ONCE = 4  # AWS has machines enough for hundreds side by side; here they would share two processors and all be late
 RETRY_DELAYS_S = (1.0, 2.0)  # AWS waits one and two minutes; a laptop's user does not
 
 
@@ -43,7 +44,9 @@ class Invocations:
         retries: Callable[[Invocation], int],
         give_up: Callable[[Invocation, Outcome], None],
         sleep: Callable[[float], None] = time.sleep,
+        at_once: int = AT_ONCE,
     ) -> None:
+        self._room = threading.BoundedSemaphore(at_once)
         self._append = append
         self._attempt = attempt
         self._retries = retries
@@ -86,12 +89,14 @@ class Invocations:
         return thread
 
     def _run(self, invocation: Invocation) -> None:
-        outcome = self._attempt(invocation)
+        with self._room:
+            outcome = self._attempt(invocation)
         for delay_s in RETRY_DELAYS_S[: self._retries(invocation)]:
             if not outcome.failed:
                 break
             self._sleep(delay_s)
-            outcome = self._attempt(invocation)
+            with self._room:
+                outcome = self._attempt(invocation)
         if outcome.failed:
             self._give_up(invocation, outcome)
         with self._lock:

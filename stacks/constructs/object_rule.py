@@ -17,10 +17,15 @@ class ObjectRule(Construct):
             self,
             "Rule",
             description=f"An object under {prefix} starts {function.name}",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
-            ),
+            event_pattern=object_pattern(bucket, prefix),
             targets=[targets.LambdaFunction(function.function, dead_letter_queue=function.failures, retry_attempts=2)],
         )
+
+
+def object_pattern(bucket: s3.Bucket, prefix: str) -> events.EventPattern:
+    """Return what S3's events of new objects under ``prefix`` look like."""
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
+    )

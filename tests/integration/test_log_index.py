@@ -52,12 +52,18 @@ def schedule(event: Any, pending: PendingTable, kept: Any) -> Callable[..., dict
     return made
 
 
+def with_key(body: str, key: str) -> str:
+    """Return the body of a message that tells of the object ``key``."""
+    found = json.loads(body)
+    found["detail"]["object"]["key"] = key
+    return json.dumps(found)
+
+
 @pytest.fixture
-def told(event: Any) -> Callable[[str], dict[str, Any]]:
-    def made(key: str) -> dict[str, Any]:
-        found: dict[str, Any] = event("log_index/documents")
-        found["detail"]["object"]["key"] = key
-        return found
+def told(event: Any) -> Callable[..., dict[str, Any]]:
+    def made(*keys: str) -> dict[str, Any]:
+        (sample,) = event("log_index/documents")["Records"]
+        return {"Records": [{**sample, "body": with_key(sample["body"], key)} for key in keys]}
 
     return made
 
@@ -84,6 +90,13 @@ def test_an_object_is_searchable_when_its_event_has_come(aws, kept, index, pendi
     assert len(pending.oldest(1000)) == before - 1
     index.lambda_handler(told(kept[0]), context)
     assert found(index) == expected(aws, kept[:1])
+
+
+def test_a_batch_of_events_puts_in_each_object_once(aws, kept, index, pending, told, context) -> None:
+    answer = index.lambda_handler(told(*kept, kept[0]), context)
+    assert answer["objects"] == len(kept)
+    assert found(index) == expected(aws, kept)
+    assert pending.oldest(10) == []
 
 
 def test_what_no_event_told_of_is_found_by_the_clock(aws, kept, index, pending, schedule, context) -> None:

@@ -162,7 +162,11 @@ def test_the_object_of_a_batch_wakes_the_function_for_its_log_alone(aws, plane, 
     ingest.lambda_handler(stream_event(aws, sample("shop-logs-1.pb"), shard=1), context)
     (key,) = [key for key in aws.objects("LOG_BUCKET") if key.endswith("shardId-000000000001/0-1.zst")]
     told = event("log_keep/raw_object")
-    told["detail"]["object"]["key"] = key
+    (message,) = told["Records"]
+    body = json.loads(message["body"])
+    body["detail"]["object"]["key"] = key
+    message["body"] = json.dumps(body)
+    told["Records"].append(message)  # queues may hand the same over twice
     first = keep.lambda_handler(told, context)["records"]
     assert first > 0
     assert set(plane.table.kept()) == {key.split("/")[1].replace("!23", "#")}

@@ -1,5 +1,6 @@
 """Asynchronous invocations: retried as on AWS, and run again when the cloud died in the middle."""
 
+import threading
 from typing import Any
 
 from local.cloud.invocations import Invocation, Invocations, Outcome
@@ -79,3 +80,26 @@ def test_a_snapshot_carries_what_is_unfinished():
     unfinished = restarted(function, [["accepted", "id-1", FUNCTION, {"hour": 9}], ["accepted", "id-2", FUNCTION, {}]])
     unfinished.replay(["ended", "id-2"])
     assert restarted(function, unfinished.pending()).pending() == [["accepted", "id-1", FUNCTION, {"hour": 9}]]
+
+
+def test_only_so_many_run_side_by_side_and_the_others_wait_their_turn() -> None:
+    lock, running, most = threading.Lock(), [0], [0]
+    everybody = threading.Barrier(2, timeout=10)
+
+    def attempt(_: Invocation) -> Outcome:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        everybody.wait()  # broken unless exactly two are here at a time
+        with lock:
+            running[0] -= 1
+        return Outcome(failed=False, detail={})
+
+    invocations = Invocations(
+        append=lambda _: None, attempt=attempt, retries=lambda _: 0, give_up=lambda *_: None, at_once=2
+    )
+    threads = [invocations.accept(Invocation("arn", number)) for number in range(8)]
+    for thread in threads:
+        thread.join(10)
+    assert most == [2]
+    assert invocations.pending() == []

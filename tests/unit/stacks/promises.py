@@ -24,8 +24,8 @@ class Promises:
     ``may``: function -> state resource -> actions. Its own queue, its log group and X-Ray go without saying.
     ``Key`` is the one for data at rest; ``Segments/*`` are the objects of a bucket.
     ``routes``: what it answers. ``started_by``: function -> schedules, types of event, or objects such as
-    ``Import/import/*``. ``consumers``: functions that read the stream. ``fed_with``: function -> types of event that a
-    queue collects for it. ``beyond``: function -> actions on what is in no stack's hands, such as SES.
+    ``Import/import/*``. ``consumers``: functions that read the stream. ``fed_with``: function -> types of event, or
+    objects, that a queue collects for it. ``beyond``: function -> actions on what is in no stack's hands, such as SES.
     """
 
     may: Mapping[str, Grants]
