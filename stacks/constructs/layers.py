@@ -24,6 +24,8 @@ NEEDS: dict[str, frozenset[str]] = {
     "anomaly_query": RUNTIME | NUMERIC,
     "log_keep": RUNTIME | NUMERIC | CODEC,  # reads the telemetry logs by their own adapter, and raw requests
     "log_index": RUNTIME | SEARCH,
+    "log_query": RUNTIME | SEARCH,
+    "log_restore": RUNTIME | SEARCH,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
@@ -58,7 +60,9 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "kpi_rollup",
         "log_index",
         "log_keep",
+        "log_query",
         "log_rebuild",
+        "log_restore",
         "telemetry_fold",
         "telemetry_graph",
         "telemetry_ingest",

@@ -254,6 +254,16 @@ class ObjectClient:
         """Delete the object under ``key``, if there is one; raise ``AwsError``."""
         self._request("DELETE", key, {}, b"")
 
+    def restore(self, key: str, *, tier: str, days: int) -> None:
+        """Ask for a readable copy, for ``days``, of an archived object; ``tier`` is ``Standard`` or ``Bulk``.
+
+        Raises ``AwsError``: ``RestoreAlreadyInProgress``, ``InvalidObjectState`` where the object is not archived.
+        """
+        job = f"<GlacierJobParameters><Tier>{tier}</Tier></GlacierJobParameters>"
+        space = "http://s3.amazonaws.com/doc/2006-03-01/"
+        body = f'<RestoreRequest xmlns="{space}"><Days>{days}</Days>{job}</RestoreRequest>'.encode()
+        self._request("POST", key, {"content-type": "application/xml"}, body, {"restore": ""})
+
     def listing(self, **parameters: str) -> bytes:
         """Return the answer, in XML, of ListObjectsV2 with such parameters as ``prefix``; raise ``AwsError``."""
         return self._request("GET", "", {}, b"", {"list-type": "2", **parameters}).body
