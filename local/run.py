@@ -16,7 +16,7 @@ from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
 from local.steps import channels, cloud, compare, deploy, history, keys, report, schedule, search, story, tools
 
-TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id", "Endpoint")  # of outputs; ApiUrl is the door's business here
+TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
 
 
@@ -30,6 +30,7 @@ def describe(state: StateDir, tokens: dict[str, str]) -> dict[str, Any]:
     }
     names = {snake_case(name): value for name, value in sorted(outputs.items()) if name.endswith(TOLD_SUFFIXES)}
     addresses = {"api_url": ports.door_url, "aws_endpoint_url": ports.aws_url, "region": REGION}
+    addresses["search_endpoint"] = search.told(state)
     return {**addresses, **tokens, **names, "functions": functions}
 
 

@@ -7,10 +7,11 @@ import urllib.request
 
 from local.console import StepFailedError, console, step
 from local.opensearch.build import BuildFailedError, MissingToolError, ensure_built
+from local.processes import Identity, is_alive
 from local.state import LOOPBACK, StateDir, free_port, is_free
-from local.steps import cloud
 
 EMBEDDED, OPENSEARCH, NONE = "embedded", "opensearch", "none"
+INDEX_PREFIX = "opsloop-local"  # of the stage, as the stacks put it behind the endpoint
 KINDS = (EMBEDDED, OPENSEARCH, NONE)
 START_TIMEOUT_S = 300.0
 POLL_S = 0.2
@@ -30,9 +31,7 @@ def choose(state: StateDir, kind: str) -> None:
                 chosen["built"] = str(ensure_built())
             except (MissingToolError, BuildFailedError) as error:
                 raise StepFailedError(str(error), advice="`make run SEARCH=embedded` needs neither") from error
-        port = before.get("port")
-        is_ours = cloud.is_supervised(state) and OPENSEARCH in state.read("wanted").get("services", [])
-        chosen["port"] = str(port if port and (is_ours or is_free(int(port))) else free_port())
+        chosen["port"] = str(_port(state, int(before.get("port", 0))))
         chosen["java"] = shutil.which("java") or "java"
     state.write("search", chosen)
     if before and before["kind"] != kind:
@@ -46,6 +45,22 @@ def endpoint(state: StateDir) -> str:
     if kind == OPENSEARCH:
         return f"http://{LOOPBACK}:{chosen['port']}"
     return NONE if kind == NONE else f"file://{state.root}/search/search.db"
+
+
+def told(state: StateDir) -> str:
+    """Return the endpoint as functions have it, for scripts; "" if there is none.
+
+    Not the stacks' output: the emulator keeps the old one where nothing but an output has changed.
+    """
+    place = endpoint(state)
+    return f"{place}/{INDEX_PREFIX}" if place.startswith("http") else place.removeprefix(NONE)
+
+
+def _port(state: StateDir, before: int) -> int:
+    """Return the port of the last run unless somebody else has taken it; a node that was left running is ours."""
+    recorded = state.read("processes").get(OPENSEARCH)
+    is_ours = recorded is not None and is_alive(Identity(**recorded))
+    return before if before and (is_ours or is_free(before)) else free_port()
 
 
 def services(state: StateDir) -> tuple[str, ...]:
