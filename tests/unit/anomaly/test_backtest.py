@@ -79,7 +79,7 @@ def test_the_same_series_at_a_shared_time_is_neither_gone_nor_new():
 
 @pytest.mark.parametrize("body", [b"", b"OBT1", b"OBT1\xff\xff\xff\xff{}", b"OBT1\x02\0\0\0{}", b"OBT1\x01\0\0\0["])
 def test_bytes_that_are_no_backtest_are_refused(body):
-    with pytest.raises(InvalidInputError, match="^continuation: "):
+    with pytest.raises(InvalidInputError, match=r"^continuation: "):
         carried.decode(body, "q")
 
 

@@ -146,5 +146,5 @@ def test_a_backtest_ends_now_at_the_latest_and_on_whole_buckets():
     asked = {"from": format_time(time_of(NOW - 122)), "to": format_time(time_of(NOW + 500))}
     found = trying_of(asked, now_minute=NOW + 3)
     assert (found.first_minute, found.end_minute) == (NOW - 125, NOW)
-    with pytest.raises(InvalidInputError, match="^to: "):
+    with pytest.raises(InvalidInputError, match=r"^to: "):
         trying_of({**asked, "from": format_time(time_of(NOW + 1))}, now_minute=NOW + 3)
