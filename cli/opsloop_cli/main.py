@@ -7,7 +7,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from opsloop_cli.commands import alert, anomaly, graph, keys, kpi, quarantine, search, send, services, status, telemetry
+from opsloop_cli.commands import (
+    alert,
+    anomaly,
+    graph,
+    keys,
+    kpi,
+    log,
+    quarantine,
+    search,
+    send,
+    services,
+    status,
+    telemetry,
+)
 from opsloop_cli.context import Session
 from opsloop_cli.failure import CommandError
 from opsloop_cli.output import say
@@ -46,6 +59,7 @@ app.add_typer(anomaly.app, name="anomaly")
 app.add_typer(alert.app, name="alert")
 app.add_typer(telemetry.app, name="telemetry")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(log.app, name="log")
 app.add_typer(search.app, name="search")
 
 

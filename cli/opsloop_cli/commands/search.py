@@ -1,15 +1,37 @@
-"""``opsloop search``: make the search index of logs anew, and see how far it is."""
+"""``opsloop search``: whether logs can be searched; make their index anew, and see how far it is."""
 
 from typing import Annotated, Any
 
 import typer
 
 from opsloop_cli.context import JsonOption, session_of
-from opsloop_cli.output import show_json
+from opsloop_cli.failure import ExitCode
+from opsloop_cli.output import number, show_json
 
-app = typer.Typer(help="Make the search index of logs anew, and see how far it is.", no_args_is_help=True)
+app = typer.Typer(help="See whether logs can be searched; make their index anew.", no_args_is_help=True)
 
 PATH = "/v1/search/rebuild"
+
+
+@app.command("status")
+def status(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show whether logs can be searched, how many, and what waits. Exit code 1 if they cannot.
+
+    Example:
+
+        opsloop search status
+    """
+    found = session_of(context).client().call("GET", "/v1/search", scope="read")
+    if as_json:
+        show_json(found)
+    else:
+        waiting = f"{found['objects_waiting']:,}{'' if found['is_waiting_exact'] else ' or more'}"
+        since = f", since {found['waiting_since']}" if found["waiting_since"] else ""
+        typer.echo(f"{'ready' if found['is_ready'] else 'not ready'}: {found['detail']}")
+        typer.echo(f"{number(found['documents'])} documents, {waiting} objects wait{since}")
+        typer.echo(f"older than {found['searchable_since']}: gone from search, see opsloop log restore")
+    if not found["is_ready"]:
+        raise typer.Exit(int(ExitCode.NO))
 
 
 @app.command("rebuild")
