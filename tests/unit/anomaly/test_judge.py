@@ -76,16 +76,16 @@ def test_one_strong_bucket_is_enough(monkeypatch):
 
 def test_of_moderate_buckets_two_of_three_are_needed(monkeypatch):
     bench = Bench(monkeypatch, ERRORS)
-    assert [bench.step(value, score=0.5)[0] for value in (0.2, USUAL, 0.2)] == ["", "", "began"]
+    assert [bench.step(value, score=0.45)[0] for value in (0.2, USUAL, 0.2)] == ["", "", "began"]
     assert bench.memory.open[ERRORS].first_minute == START + 2 * DAY
     bench = Bench(monkeypatch, ERRORS)
-    assert [bench.step(value, score=0.5)[0] for value in (0.2, USUAL, USUAL, 0.2)] == ["", "", "", ""]
+    assert [bench.step(value, score=0.45)[0] for value in (0.2, USUAL, USUAL, 0.2)] == ["", "", "", ""]
 
 
 def test_hits_on_different_sides_do_not_add_up(monkeypatch):
     bench = Bench(monkeypatch, RATE)
     rates = ((300.0, 1500.0), (30.0, 150.0))
-    said = [bench.step(value, score=0.5, weight=count, expected=100.0)[0] for value, count in rates]
+    said = [bench.step(value, score=0.45, weight=count, expected=100.0)[0] for value, count in rates]
     assert said == ["", ""]
 
 

@@ -22,16 +22,17 @@ from opsloop.dataclass import dataclass
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-STRONG, MODERATE = 0.6, 0.4
+STRONG, MODERATE = 0.5, 0.4
 SECONDS = 60
 WINDOW_BITS = 0b111
 CALM_BUCKETS, CALM_SILENCE = 3, 2
 NOT_LEARNED_MINUTES = 1440
 GONE_MINUTES = 60
 """An unusual series without a value for so long is over: what became of it is not known."""
-NOISE = 12.0
-"""Counting noise: what chance alone brings with a probability below e**-12, 6 in a million, is not noise [1]_ (H.
-Chernoff's bound for a Poisson count)."""
+NOISE, NOISE_OF_OPERATIONS = 12.0, 15.0
+"""Counting noise: what chance alone brings with a probability below e**-12, 6 in a million, is not noise (H. Chernoff's
+bound for a Poisson count, some five times what the probability is). A year of one series has 105,000 buckets. Of
+operations there are many: e**-15. With e**-10 one quiet fortnight in ten of a small shop had a false alarm."""
 LEAST_COUNT = 0.5
 SLOWEST, TAIL_EXPONENT = 0.05, 2.0
 """Of n requests 5 % lie above the p95, whatever it is. Usually so many lie above the expected one, and beyond it fewer
@@ -202,8 +203,9 @@ def _beyond(value: Floats, weight: Floats, scores: Scores, rules: Rules) -> tupl
         is_far &= np.where(is_high, rules.high, rules.low)
         count = np.where(is_rate, weight, np.where(is_p95, SLOWEST * weight, value * weight))
         usual_count = np.where(is_p95, count * (expected / value) ** TAIL_EXPONENT, usual_count)
+        noise = np.where(rules.operation, NOISE_OF_OPERATIONS, NOISE)
         is_counted = is_rate | is_p95 | rules.is_of(of.ERROR_RATIO)
-        is_far &= ~is_counted | (_surprise(count, usual_count) * rules.sensitivity >= NOISE)
+        is_far &= ~is_counted | (_surprise(count, usual_count) * rules.sensitivity >= noise)
     return is_high, is_far
 
 
