@@ -470,3 +470,13 @@ def test_the_store_says_how_it_is(declined, ask) -> None:
     )
     declined.send(request_of("payments", [(declined.now, "info", "x")]), indexed=False)
     assert ask("/v1/search")["objects_waiting"] == 1
+
+
+def test_a_body_that_is_a_list_is_found_by_its_words(shop: Any, ask: Any) -> None:
+    request = json.loads(request_of("web", [(shop.ago(minutes=2), "info", "x")]))
+    values = [{"stringValue": "alpha"}, {"intValue": "17"}]
+    record = request["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]
+    record["body"] = {"arrayValue": {"values": values}}
+    shop.send(json.dumps(request).encode())
+    (hit,) = ask(q="alpha")["hits"]
+    assert json.loads(hit["body"]) == ["alpha", 17]

@@ -46,6 +46,8 @@ def document(record: LogRecord, *, kept: int = 0) -> Document:
     if record.sent_ns:
         content["sent_time"] = iso_ns(record.sent_ns)
     content |= _told(record)
+    if not isinstance(record.structure, Mapping):
+        content.pop("body_json", None)  # a store searches names and values; of a list, body has the whole as JSON
     content["template"] = record.template
     return Document(record.doc_id, content)
 
