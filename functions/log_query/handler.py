@@ -106,7 +106,7 @@ def search(request: Request) -> Response:
         answer["counts"] = counts_json(buckets, question, interval)
     if "patterns" in parts:
         answer["patterns"] = _top_patterns(question, query)
-    answer["incomplete"] = gaps.told(known_gaps.of(question.service, first_ns, end_ns, request.now))
+    answer["incomplete"] = gaps.told(known_gaps.of(question.service, first_ns, end_ns, request.now), end_ns - first_ns)
     return json_response(answer)
 
 

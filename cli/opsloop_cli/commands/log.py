@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Search and follow logs, see their patterns, bring old ones back.", no_args_is_help=True)
 
 PAGE = 500
+SHOWN_GAPS = 6
 RETRY_S = 2.0
 WHY = {
     "pending": "kept, but not searchable yet",
@@ -323,9 +324,11 @@ def _print_lines(hits: list[dict[str, Any]], *, is_whole: bool) -> None:
 
 
 def _say_incomplete(incomplete: list[dict[str, Any]]) -> None:
-    for one in incomplete:
+    for one in incomplete[:SHOWN_GAPS]:
         of = f" of {safe(one['service'])}" if one["service"] else ""
         say(f"not searched{of}: {one['from'][:23]}Z to {one['to'][:23]}Z, {WHY[one['reason']]}")
+    if len(incomplete) > SHOWN_GAPS:
+        say(f"not searched: {len(incomplete) - SHOWN_GAPS} more parts of that time; --json has them")
 
 
 def _show_summary(found: dict[str, Any]) -> None:

@@ -125,14 +125,13 @@ def test_gaps_near_each_other_are_told_as_one_and_many_as_their_hull() -> None:
     minute = 60 * NS_PER_S
     near = [Gap(Reason.PENDING, "web", at * minute, at * minute + 1, 1) for at in (0, 1)]
     far = Gap(Reason.PENDING, "web", 90 * minute, 90 * minute + 1, 1)
-    told = gaps.told([far, *near, Gap(Reason.COLD, "", 0, 5)])
-    assert [(one["reason"], one["objects"], one["service"]) for one in told] == [
-        ("cold", None, None),
-        ("pending", 2, "web"),
-        ("pending", 1, "web"),
-    ]
-    many = gaps.told([Gap(Reason.PENDING, "web", 9 * at * minute, 9 * at * minute + 1, 1) for at in range(30)])
-    assert [(one["objects"], one["from"][:10]) for one in many] == [(30, "1970-01-01")]
+    some = [far, *near, Gap(Reason.COLD, "", 0, 5)]
+    told = [(one["reason"], one["objects"], one["service"]) for one in gaps.told(some, 60 * minute)]
+    assert told == [("cold", None, None), ("pending", 2, "web"), ("pending", 1, "web")]
+    assert [one["objects"] for one in gaps.told([far, *near], 60 * 89 * minute)] == [3]
+    many = [Gap(Reason.PENDING, "web", 9 * at * minute, 9 * at * minute + 1, 1) for at in range(6)]
+    assert [(one["objects"], one["from"][:10]) for one in gaps.told(many, minute)] == [(6, "1970-01-01")]
+    assert len(gaps.told(many[:5], minute)) == 5
 
 
 def test_the_hot_days_begin_at_midnight() -> None:

@@ -17,8 +17,8 @@ from opsloop.log.rebuild import DAY_NS, EPOCH_DAY, Rebuild, bounds_ns, days
 from opsloop.log.restore import Phase, Restore
 
 HOUR_NS = 60 * NS_PER_MINUTE
-NEAR_NS = 60_000_000_000  # gaps that are nearer to each other are told as one
-MAX_TOLD = 20
+NEAR_NS = NS_PER_MINUTE  # gaps that are nearer to each other, or than a sixtieth of the range, are told as one
+MAX_TOLD = 5  # of one kind and service
 MAX_PENDING, MAX_LOOKED_UP = 1_000, 100  # objects that wait: looked at, and looked up one by one
 
 
@@ -195,14 +195,15 @@ class Gaps:
         return without(gap, known)
 
 
-def told(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
-    """Return what an answer says of ``gaps``: those near each other as one, and of many of one kind all as one."""
+def told(gaps: Sequence[Gap], range_ns: int) -> list[dict[str, Any]]:
+    """Return what an answer about so long a time says of ``gaps``: those near each other as one, of many their hull."""
+    near = max(NEAR_NS, range_ns // 60)
     rows = []
     ordered = sorted(gaps, key=lambda one: (one.reason, one.service, one.first_ns, one.end_ns))
     for (reason, service), of in groupby(ordered, key=lambda one: (one.reason, one.service)):
         merged: list[Gap] = []
         for one in of:
-            if merged and one.first_ns <= merged[-1].end_ns + NEAR_NS:
+            if merged and one.first_ns <= merged[-1].end_ns + near:
                 merged[-1] = _both(merged[-1], one)
             else:
                 merged.append(one)
