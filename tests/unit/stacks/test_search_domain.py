@@ -111,6 +111,10 @@ def test_stages_have_domains_of_their_size(synthesise: Synthesise, prod: dict[st
     assert (large["InstanceCount"], large["ZoneAwarenessEnabled"]) == (2, True)
 
 
+def test_the_domain_keeps_its_logical_id_so_that_it_is_never_replaced(prod: dict[str, Template]) -> None:
+    assert list(resources(prod["State"], "OpenSearchService::Domain")) == ["SearchDomainAB6007CD"]
+
+
 def test_a_deleted_stack_leaves_the_domain(prod: dict[str, Template]) -> None:
     assert domain_of(prod)["DeletionPolicy"] == "Retain"
 
