@@ -85,7 +85,7 @@ def nearest_rank(values, share):
 
 @pytest.mark.parametrize("batches", [1, 3, 20])
 def test_edges_are_those_of_a_plain_join_over_all_spans_in_whatever_batches_these_came(batches, monkeypatch):
-    monkeypatch.setattr(link_sample.sample, "__defaults__", (10_000,))  # all of them
+    monkeypatch.setattr(link_sample, "SMALL_BATCH", 10_000)  # all are
     chance = random.Random(3)
     spans = [one for number in range(60) for one in checkout(chance, minute=number % 10)]
     plain = plain_edges(requests(spans))
@@ -116,7 +116,7 @@ def test_edges_are_those_of_a_plain_join_over_all_spans_in_whatever_batches_thes
 
 
 def test_a_sample_of_few_spans_per_batch_estimates_the_same_rates():
-    """Of 24,000 spans the sample keeps up to 128 of each of 8 batches: an edge is told from some 60 to 100 calls."""
+    """Of 24,000 spans the sample keeps up to 64 of each of 8 batches: an edge is told from some 30 to 50 calls."""
     chance = random.Random(5)
     spans = [one for number in range(2_400) for one in checkout(chance, minute=number % 10)]
     plain = plain_edges(requests(spans))
@@ -175,7 +175,7 @@ def test_what_sends_no_telemetry_is_a_node_by_what_its_callers_say():
     ]
     spans = [server]
     for number, (_, _, attributes) in enumerate(calls):
-        spans.append(span("web", f"call {number}", CLIENT, TRACE, bytes([number] * 8), A, attributes=attributes))
+        spans.append(span("web", f"call {number}", CLIENT, TRACE, bytes([number + 1] * 8), A, attributes=attributes))
     message = [("messaging.system", "kafka"), ("messaging.destination.name", "orders")]
     spans.append(span("web", "orders send", PRODUCER, TRACE, B, A, attributes=message))
     spans.append(span("web", "call nobody knows", CLIENT, TRACE, C, A))

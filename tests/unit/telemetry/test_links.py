@@ -68,7 +68,7 @@ def test_a_small_batch_is_kept_whole_with_parents_peers_and_times():
 def test_whole_traces_are_kept_and_whatever_batch_a_span_came_by():
     spans = traces(200)
     whole = sampled(spans)
-    assert 32 < len(whole) <= 128
+    assert 16 < len(whole) <= 64
     assert whole.highest > 0
     halves = [unpack(segment(requests(spans[number::2]), number).links) for number in range(2)]
     level = max(whole.highest, *(one.highest for one in halves))
@@ -100,8 +100,8 @@ def test_ids_that_are_less_than_random_are_spread_as_well(low):
         "short": lambda number: bytes(8) + random.Random(number).randbytes(8),
     }[low]
     links = sampled([span("web", "GET /", SERVER, make(number), A) for number in range(1_000)], size=1_000)
-    assert links.highest == pytest.approx(3, abs=1)  # 1,000 / 2^3 = 125
-    assert 40 <= len(links) <= 128
+    assert links.highest == pytest.approx(4, abs=1)  # 1,000 / 2^4 = 62
+    assert 20 <= len(links) <= 64
 
 
 def test_ids_are_read_wherever_they_stand_in_a_span():

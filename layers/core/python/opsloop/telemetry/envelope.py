@@ -17,7 +17,7 @@ from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.model import Series
 from opsloop.telemetry.semconv import names_of, new_name
-from opsloop.telemetry.span_exemplars import Spans
+from opsloop.telemetry.trace_hash import Spans
 from opsloop.telemetry.values import Values
 from opsloop.telemetry.wire import WireError, read_varint, scan
 

@@ -26,8 +26,9 @@ from opsloop.telemetry.otlp_schema import SIGNALS, Signal
 from opsloop.telemetry.payload import Payload, Refusal, read_record
 from opsloop.telemetry.segment import Segment, Share, StreamRecord, Unreadable
 from opsloop.telemetry.shard_log import ShardLog
-from opsloop.telemetry.span_exemplars import Spans, slowest
+from opsloop.telemetry.span_exemplars import slowest
 from opsloop.telemetry.spans import read_spans
+from opsloop.telemetry.trace_hash import Spans
 from opsloop.telemetry.values import Values, aggregate, joined
 
 MAX_AGE_DAYS = 7
@@ -265,7 +266,7 @@ def _without(one: Decoded, is_bad: NDArray[np.bool_]) -> Decoded:
     """Return the items of the good requests only."""
     kept = ~is_bad[one.record]
     cells = one.cells.only(kept) if isinstance(one.cells, Values) else select(one.cells, kept)
-    spans = one.spans and Spans(one.spans.buffer, one.spans.begin[kept], one.spans.end[kept])
+    spans = one.spans and one.spans.only(kept)
     return one._replace(cells=cells, record=one.record[kept], time_ns=one.time_ns[kept], spans=spans)
 
 

@@ -9,20 +9,21 @@ from numpy.typing import NDArray
 from opsloop.telemetry.columns import LEN, Bits, Buffer, Ints
 from opsloop.telemetry.links import HASH_BITS, Links, Name, Peer, steps_of
 from opsloop.telemetry.peer import read_peer
-from opsloop.telemetry.span_exemplars import Spans
+from opsloop.telemetry.trace_hash import AFTER_IDS, Spans
 from opsloop.telemetry.values import Values
 from opsloop.telemetry.wire import WireError, scan
 
-MOST_SPANS = 128
-"""Of one batch. Ten minutes of a shard keep 4096 at most, so a busy one has enough, and ids do not compress."""
+SMALL_BATCH, MOST_SPANS = 128, 64
+"""Spans of a batch that is kept whole, and the most that are kept of a larger one: each costs 5 us and 20 bytes.
 
-_TRACE_ID, _SPAN_ID, _PARENT_ID = 1, 2, 4
-_TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
-_TRACE_ID_FIRST, _SPAN_ID_NEXT = np.uint64(0x100A), np.uint64(0x0812)  # tag and length, as exporters write them
-_LOW, _HIGH, _NEXT = np.uint64(0xFFFF), np.uint64(48), np.uint64(16)
-_SPAN_ID_AT, _AFTER_IDS = 20, 28  # in a span whose trace id and span id come first
-_SPREAD, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-_TRACE_STATE_TAG, _PARENT_TAG, _NAME_TAG = 0x1A, 0x22, 0x2A
+Ten minutes of a shard keep 4096, so a busy one has enough of them.
+"""
+
+_SPAN_ID, _PARENT_ID = 2, 4
+_SPAN_ID_BYTES = 8
+_SPAN_ID_AT = 20  # in a span whose trace id and span id come first
+_MIX, _NEXT = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(16)
+_SPAN_ID_TAG, _TRACE_STATE_TAG, _PARENT_TAG, _NAME_TAG = 0x12, 0x1A, 0x22, 0x2A
 _CALLERS = frozenset({"client", "producer"})
 
 
@@ -38,21 +39,20 @@ class _Chosen(NamedTuple):
     part: Ints
 
 
-def sample(values: Values, minute: Ints, places: Sequence[Spans], most: int = MOST_SPANS) -> Links | None:
-    """Return the sample of lowest level that has ``most`` spans or fewer; ``None`` if there are no spans at all.
+def sample(values: Values, minute: Ints, places: Sequence[Spans]) -> Links | None:
+    """Return all spans of a small batch, of others the sample of lowest level that has few enough; None of none.
 
     ``places`` has the spans in the order of ``values``, in parts. A span without a trace id of 16 bytes and a span id
     of 8 links nothing.
     """
     if values.value is None or not len(values):
         return None
-    hashes = [_trace_hashes(part) for part in places]
-    level = _level([(hashed, is_known) for hashed, _, is_known in hashes], most)
+    level = _level(places)
     chosen, first = [], 0
-    for number, (part, (hashed, is_usual, is_known)) in enumerate(zip(places, hashes, strict=True)):
-        rows = np.flatnonzero(is_known & (hashed < np.uint64(1 << (64 - level))) if level else is_known)
-        begin, end, traces = part.begin.take(rows), part.end.take(rows), hashed.take(rows)
-        ids = _ids(part.buffer, begin, end, traces, is_usual.take(rows))
+    for number, part in enumerate(places):
+        rows = np.flatnonzero(_is_in(part, level))
+        begin, end, traces = part.begin.take(rows), part.end.take(rows), part.hashed.take(rows)
+        ids = _ids(part.buffer, begin, end, traces, part.is_usual.take(rows))
         chosen.append(_Chosen(rows + first, begin, end, traces, *ids, np.full(len(rows), number)))
         first += len(part.begin)
     whole = _in_order(chosen)
@@ -75,60 +75,40 @@ def sample(values: Values, minute: Ints, places: Sequence[Spans], most: int = MO
     )
 
 
-def _trace_hashes(part: Spans) -> tuple[Bits, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the hash of each span's trace id, whether the ids lie where exporters put them, and whether it has both.
-
-    Of an id the last ten bytes count: the random ones, whether they are 64 bits with zeros before them or a time.
-    """
-    words = part.buffer.words(part.begin, 3)
-    is_usual = (words[:, 0] & _LOW) == _TRACE_ID_FIRST
-    is_usual &= ((words[:, 2] >> _NEXT) & _LOW) == _SPAN_ID_NEXT
-    is_usual &= part.end - part.begin >= _AFTER_IDS
-    middle, last = words[:, 1], words[:, 2] << _HIGH
-    is_known = is_usual
-    if not is_usual.all():
-        is_known = is_usual.copy()
-        rows = np.flatnonzero(~is_usual)
-        fields, _ = part.buffer.scan(part.begin[rows], part.end[rows], (_TRACE_ID, _SPAN_ID))
-        at, after = fields.ranges(_TRACE_ID, len(rows))
-        begin, end = fields.ranges(_SPAN_ID, len(rows))
-        is_known[rows] = (after - at == _TRACE_ID_BYTES) & (end - begin == _SPAN_ID_BYTES)
-        middle, last = middle.copy(), last.copy()
-        middle[rows], last[rows] = part.buffer.words(at + 6), part.buffer.words(at + 14) << _HIGH
-    last ^= middle
-    return last * _SPREAD, is_usual, is_known & (last != 0)
-
-
-def _level(hashes: Sequence[tuple[Bits, NDArray[np.bool_]]], most: int) -> int:
-    """Return the lowest level of which ``most`` spans or fewer are."""
-    known = sum(int(np.count_nonzero(is_known)) for _, is_known in hashes)
-    level = max((known // (most + 1)).bit_length() - 2, 0)  # below that it takes luck
-    while level < HASH_BITS:
-        if level:
-            end = np.uint64(1 << (64 - level))
-            known = sum(int(np.count_nonzero((hashed < end) & is_known)) for hashed, is_known in hashes)
-        if known <= most:
-            break
+def _level(places: Sequence[Spans]) -> int:
+    """Return the lowest level of which few enough spans are."""
+    known = sum(int(np.count_nonzero(part.is_known)) for part in places)
+    if known <= SMALL_BATCH:
+        return 0
+    level = max((known // (MOST_SPANS + 1)).bit_length() - 2, 1)  # below that it takes luck
+    while level < HASH_BITS and sum(int(np.count_nonzero(_is_in(part, level))) for part in places) > MOST_SPANS:
         level += 1
     return level
 
 
+def _is_in(part: Spans, level: int) -> NDArray[np.bool_]:
+    """Return which spans are in the sample of that level."""
+    return part.is_known & (part.hashed < np.uint64(1 << (64 - level))) if level else part.is_known
+
+
 def _in_order(parts: Sequence[_Chosen]) -> _Chosen:
-    """Return all parts as one, so that the same spans give the same bytes however they lie."""
+    """Return all parts as one, so that the same spans give the same bytes however they lie; none without an id."""
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.argsort(columns[_Chosen._fields.index("span")], kind="stable")
+    span = columns[_Chosen._fields.index("span")]
+    order = np.argsort(span, kind="stable")
+    order = order[np.count_nonzero(span == 0) :]
     return _Chosen._make(column.take(order) for column in columns)
 
 
 def _names(values: Values, rows: Ints) -> tuple[tuple[Name, ...], Ints]:
     """Return service, kind and operation of the spans ``rows``, and the number of each one's."""
-    used, place = np.unique(values.series_index.take(rows), return_inverse=True)
+    index = values.series_index.take(rows).tolist()
     numbers: dict[Name, int] = {}
-    of_series = [
-        numbers.setdefault((one.service, one.kind, one.operation), len(numbers))
-        for one in (values.series[number] for number in used.tolist())
-    ]
-    return tuple(numbers), np.array(of_series, dtype=np.int64)[place.reshape(-1)]
+    of_series: dict[int, int] = {}
+    for number in sorted(set(index)):
+        one = values.series[number]
+        of_series[number] = numbers.setdefault((one.service, one.kind, one.operation), len(numbers))
+    return tuple(numbers), np.array([of_series[number] for number in index], dtype=np.int64)
 
 
 def _peers(
@@ -148,9 +128,12 @@ def _peers(
 
 
 def _ids(buffer: Buffer, begin: Ints, end: Ints, traces: Bits, is_usual: NDArray[np.bool_]) -> tuple[Bits, Bits]:
-    """Return the hashes of span and parent of each; 0 where there is no parent."""
+    """Return the hashes of span and parent of each; 0 where there is none."""
     span, parent = buffer.words(begin + _SPAN_ID_AT), np.zeros(len(begin), dtype=np.uint64)
-    at = begin + _AFTER_IDS
+    before, at = begin + _SPAN_ID_AT - 2, begin + AFTER_IDS
+    is_usual = (
+        is_usual & (buffer.bytes.take(before) == _SPAN_ID_TAG) & (buffer.bytes.take(before + 1) == _SPAN_ID_BYTES)
+    )
     tag, size = buffer.bytes.take(at), buffer.bytes.take(at + 1).astype(np.int64)
     has_state = (tag == _TRACE_STATE_TAG) & (size < 0x80)
     if has_state.any():
@@ -163,29 +146,25 @@ def _ids(buffer: Buffer, begin: Ints, end: Ints, traces: Bits, is_usual: NDArray
     is_told |= has_parent
     for row in np.flatnonzero(~is_told).tolist():
         span[row], parent[row] = _scanned(buffer.data, int(begin[row]), int(end[row]))
-    hashed = _hash(traces, parent)
-    hashed[parent == 0] = 0
-    return _hash(traces, span), hashed
+    return _hash(traces, span), _hash(traces, parent)
 
 
 def _hash(traces: Bits, ids: Bits) -> Bits:
-    """Return 48 bits that stand for a span of a trace; never 0."""
+    """Return 48 bits that stand for a span of a trace, 0 for an id of zeros, which is none."""
     hashed = ((traces ^ ids) * _MIX) >> _NEXT
     hashed[hashed == 0] = 1
+    hashed[ids == 0] = 0
     return hashed
 
 
 def _scanned(data: bytes, begin: int, end: int) -> tuple[int, int]:
     """Return span id and parent id, 0 for none, of a span that is not written in the usual way."""
-    found = {_SPAN_ID: b"", _PARENT_ID: b""}
+    found = {_SPAN_ID: bytes(8), _PARENT_ID: bytes(8)}
     try:
         for number, wire, _, at, stop in scan(data, begin, end):
             if wire == LEN and number in found:
                 found[number] = data[at:stop]
     except WireError:
         return 0, 0
-    parent = found[_PARENT_ID]
-    return (
-        int.from_bytes(found[_SPAN_ID], "little"),
-        int.from_bytes(parent, "little") if len(parent) == _SPAN_ID_BYTES else 0,
-    )
+    span, parent = (int.from_bytes(one, "little") if len(one) == _SPAN_ID_BYTES else 0 for one in found.values())
+    return span, parent

@@ -32,6 +32,7 @@ HASH_BITS = 53  # what a float64 holds exactly, which tells the zeros
 ID_BYTES = 6  # of a span: a million of them among as many share one by chance once in 300 hours
 MAX_PACKED_BYTES = 300_000  # of an item, which ends at 400 KB
 STEPS_PER_OCTAVE = 64
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _COLUMNS = (("zeros", "u1"), ("level", "u1"), ("name", "<i4"), ("peer", "<i4"), ("minute", "<i4"), ("step", "<i2"))
 
 Name = tuple[str, str, str]
@@ -151,7 +152,7 @@ def unpack(packed: bytes) -> Links:
         count, size = struct.unpack_from("<II", packed, 4)
         plain = inflated(packed[12 : 12 + size])
         (length,) = struct.unpack_from("<I", plain)
-        highest, names, peers = json.loads(plain[4 : 4 + length].decode("utf-8", "surrogatepass"))
+        highest, names, peers, services, operations = json.loads(plain[4 : 4 + length].decode("utf-8", "surrogatepass"))
         columns: dict[str, Ints] = {}
         at = 4 + length
         for key, kind in _COLUMNS:
@@ -161,7 +162,7 @@ def unpack(packed: bytes) -> Links:
         ids = packed[12 + size :]
         links = Links(
             highest=int(highest),
-            names=tuple((service, kind, operation) for service, kind, operation in names),
+            names=tuple((services[a], SPAN_KINDS[b], operations[c]) for a, b, c in names),
             peers=tuple((kind, name) for kind, name in peers),
             span=_ids(ids[: count * ID_BYTES], count),
             parent=_ids(ids[count * ID_BYTES :], count),
@@ -169,7 +170,7 @@ def unpack(packed: bytes) -> Links:
             **columns,
         )
         _check(links)
-    except (zlib.error, struct.error, ValueError, TypeError, RecursionError) as error:
+    except (zlib.error, struct.error, ValueError, TypeError, IndexError, RecursionError) as error:
         raise InvalidInputError(f"links: {error}") from None
     return links
 
@@ -179,7 +180,13 @@ def _renumbered(column: Ints, numbers: Sequence[int]) -> Ints:
 
 
 def _packed(links: Links) -> bytes:
-    head = json.dumps([links.highest, links.names, links.peers], separators=(",", ":"), ensure_ascii=False)
+    services: dict[str, int] = {}
+    operations: dict[str, int] = {}
+    names = [
+        (services.setdefault(a, len(services)), SPAN_KINDS.index(kind), operations.setdefault(b, len(operations)))
+        for a, kind, b in links.names
+    ]
+    head = _JSON.encode([links.highest, names, links.peers, list(services), list(operations)])
     text = head.encode("utf-8", "surrogatepass")
     columns = [getattr(links, key).astype(kind).tobytes() for key, kind in _COLUMNS]
     plain = b"".join((struct.pack("<I", len(text)), text, *columns, links.is_error.tobytes()))
@@ -198,5 +205,3 @@ def _check(links: Links) -> None:
     for column, least, end in ((links.name, 0, len(links.names)), (links.peer, -1, len(links.peers))):
         if len(column) and not (column.min() >= least and column.max() < end):
             raise ValueError("a span names something that is not there")
-    if any(kind not in SPAN_KINDS for _, kind, _ in links.names):
-        raise ValueError("a span is of no known kind")

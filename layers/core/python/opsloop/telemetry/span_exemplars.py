@@ -1,27 +1,19 @@
 """One span per series and hour as an exemplar: the slowest, and of these the latest."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from opsloop.clock import MINUTES_PER_HOUR
-from opsloop.telemetry.columns import LEN, Bits, Buffer, Ints
+from opsloop.telemetry.columns import LEN, Bits, Ints
 from opsloop.telemetry.exemplar import Exemplar
 from opsloop.telemetry.grouping import combine
+from opsloop.telemetry.trace_hash import Spans
 from opsloop.telemetry.values import Values
 from opsloop.telemetry.wire import WireError, scan
 
 _TRACE_ID, _SPAN_ID = 1, 2
 _TRACE_ID_FIRST, _SPAN_ID_NEXT = b"\x0a\x10", b"\x12\x08"  # as exporters write them: by number, 16 and 8 bytes
-
-
-class Spans(NamedTuple):
-    """Where spans lie: the one that is number ``i`` from ``begin[i]`` to ``end[i]`` of ``buffer``."""
-
-    buffer: Buffer
-    begin: Ints
-    end: Ints
 
 
 def slowest(values: Values, minute: Ints, time_ns: Bits, places: Sequence[Spans]) -> list[Exemplar]:

@@ -16,7 +16,7 @@ from opsloop.telemetry.columns import I64, LEN, VARINT, Fields, Ints
 from opsloop.telemetry.envelope import Decoded, Messages, Requests, named, series_of
 from opsloop.telemetry.model import SPAN_DURATION, SPAN_KINDS, Series
 from opsloop.telemetry.semconv import HTTP_STATUS
-from opsloop.telemetry.span_exemplars import Spans
+from opsloop.telemetry.trace_hash import located
 from opsloop.telemetry.values import Values
 
 _NAME, _KIND, _START, _END, _ATTRIBUTES, _STATUS = 5, 6, 7, 8, 9, 15
@@ -33,6 +33,7 @@ def read_spans(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decoded]
     requests = Requests(bodies, catalog)
     spans = requests.items()
     n = len(spans)
+    places = located(requests.buffer, spans.begin, spans.end)
     fields = requests.scan(spans)
     pairs = requests.pairs(spans, fields.of(_ATTRIBUTES, LEN))
 
@@ -55,7 +56,6 @@ def read_spans(bodies: Sequence[bytes], catalog: Catalog) -> tuple[list[Decoded]
     )
     values = Values(series, index, duration, is_error)
     none_dropped = np.zeros(len(bodies), dtype=np.int64)
-    places = Spans(requests.buffer, spans.begin, spans.end)
     return [Decoded(values, spans.record, start, none_dropped, spans=places)], requests.is_bad
 
 
