@@ -101,6 +101,7 @@ BAD = [
     ({"operations": 2.5}, "operations"),
     ({"operations": 201}, "operations"),
     ({"operations": None}, "operations"),
+    ({"operations": True}, "operations"),
     ({"presets": "p95"}, "presets"),
     ({"presets": ["p99"]}, "presets[0]"),
     ({"presets": ["p95", "p95"]}, "presets[1]"),
