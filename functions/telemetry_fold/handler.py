@@ -21,7 +21,7 @@ from opsloop.dataclass import dataclass
 from opsloop.errors import ConflictError, TransientError
 from opsloop.events import Event
 from opsloop.runtime.settings import read_settings
-from opsloop.telemetry.fold import Folding, Key
+from opsloop.telemetry.fold import Folding, Key, portions
 from opsloop.telemetry.link_window import LinkFolding
 
 CHUNK_SEGMENTS = 100
@@ -87,7 +87,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def pending(log_key: str, position: str) -> Iterator[Folding]:
     """Yield the segments of the log after ``position``, some at a time."""
     while segments := log.read(log_key, position, CHUNK_SEGMENTS):
-        yield Folding(log_key, segments)
+        for portion in portions(segments):
+            yield Folding(log_key, portion)
         position = segments[-1].end
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from opsloop.telemetry.aggregate import from_points, merge
 from opsloop.telemetry.encoding import encode
-from opsloop.telemetry.fold import Folding, split_by_hour
+from opsloop.telemetry.fold import Folding, portions, split_by_hour
 from opsloop.telemetry.model import LOG_START, SeenService, Series, Source
 from opsloop.telemetry.segment import Committed, Share
 
@@ -122,3 +122,15 @@ def test_the_series_limit_holds_for_a_block_and_those_in_it_stay():
 def test_nothing_has_no_hours():
     assert split_by_hour(merge([])) == {}
     assert committed(0, [("a", 1, 1)]).end > LOG_START
+
+
+@pytest.mark.parametrize(("most_cells", "sizes"), [(1, [1] * 12), (18, [3] * 4), (1000, [12])])
+def test_portions_keep_the_order_and_the_room(segments, most_cells, sizes):
+    found = list(portions(segments, most_cells))
+    assert [one for portion in found for one in portion] == segments
+    assert [len(portion) for portion in found] == sizes
+    assert all(sum(len(one.cells) for one in portion) <= most_cells or len(portion) == 1 for portion in found)
+
+
+def test_nothing_has_no_portions():
+    assert list(portions([])) == []

@@ -4,7 +4,7 @@ A block says per log up to which position it is merged in. So folding the same s
 two folds at once, adds to each block exactly what it does not have yet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -22,6 +22,22 @@ CLOSED_AFTER_S = 120
 
 Key = tuple[str, int]
 """A service, and the minute at which an hour starts."""
+
+
+MOST_CELLS = 50_000
+"""What is folded at once: some 50 MB as columns, and some seconds that a second fold may do in vain."""
+
+
+def portions(segments: Sequence[Committed], most_cells: int = MOST_CELLS) -> Iterator[Sequence[Committed]]:
+    """Yield ``segments`` in order, as many at a time as hold at most ``most_cells`` cells, and at least one."""
+    begin = cells = 0
+    for place, one in enumerate(segments):
+        if place > begin and cells + len(one.cells) > most_cells:
+            yield segments[begin:place]
+            begin, cells = place, 0
+        cells += len(one.cells)
+    if segments:
+        yield segments[begin:]
 
 
 class Folding:
