@@ -12,7 +12,7 @@ from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
 from stacks.constructs.webhook import Webhook
-from stacks.state_stack import HOT_LOG_DAYS, StateStack
+from stacks.state_stack import StateStack
 
 
 class LogStack(Stack):
@@ -118,7 +118,6 @@ class LogStack(Stack):
                 "LOG_TABLE": state.log.table_name,
                 "LOG_BUCKET": state.logs.bucket_name,
                 "SEARCH_ENDPOINT": state.search_endpoint,
-                "HOT_DAYS": str(HOT_LOG_DAYS),
             },
             memory_mb=1024,
         )
@@ -141,7 +140,6 @@ class LogStack(Stack):
                 "LOG_TABLE": state.log.table_name,
                 "LOG_BUCKET": state.logs.bucket_name,
                 "SEARCH_ENDPOINT": state.search_endpoint,
-                "HOT_DAYS": str(HOT_LOG_DAYS),
             },
             timeout_s=300,
         )

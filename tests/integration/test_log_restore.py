@@ -243,3 +243,19 @@ def test_samples_are_answered_as_described(cold, restore, event, context) -> Non
     assert "payments" in as_described("POST", "/v1/logs/restore", answer)["detail"]
     answer = restore.lambda_handler(event("log_restore/restores"), context)
     assert as_described("GET", "/v1/logs/restores", answer) == {"restores": []}
+
+
+def test_an_object_says_where_it_is_and_asking_twice_is_no_fault(cold: Shop) -> None:
+    archive = LogArchive(cold.aws.names["LOG_BUCKET"])
+    s3, bucket = cold.aws.client("s3"), cold.aws.names["LOG_BUCKET"]
+    s3.put_object(Bucket=bucket, Key="logs/hot", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="logs/cold", Body=b"x", StorageClass="DEEP_ARCHIVE")
+    assert [archive.fate(f"logs/{key}") for key in ("hot", "cold", "gone")] == [Fate.HERE, Fate.COLD, Fate.MISSING]
+    assert [archive.read([f"logs/{key}"])[0].why_not for key in ("hot", "cold", "gone")] == ["", "cold", "missing"]
+    assert archive.ask("logs/hot", tier="bulk", days=2) is Fate.HERE
+    assert archive.ask("logs/gone", tier="bulk", days=2) is Fate.MISSING
+    for _ in range(2):
+        assert archive.ask("logs/cold", tier="bulk", days=2) is Fate.FETCHED
+    assert archive.fate("logs/cold") is Fate.HERE  # moto fetches at once
+    assert archive.cold("logs/")["logs/cold"] == (1, "DEEP_ARCHIVE")
+    assert "logs/hot" not in archive.cold("logs/")

@@ -11,6 +11,7 @@ from opsloop.log.trace import COLD, MISSING, READ_AT_ONCE, Reading
 READ_TIMEOUT_S = 20.0
 GLACIERS = ("GLACIER", "DEEP_ARCHIVE")
 _COLD = "InvalidObjectState"
+_NOT_ARCHIVED = "ObjectAlreadyInActiveTierError"
 _UNDER_WAY = "RestoreAlreadyInProgress"
 _NOT_FOUND = 404
 
@@ -33,7 +34,7 @@ class LogArchive:
         except AwsError as error:
             if error.code == _UNDER_WAY:
                 return Fate.FETCHED
-            if error.code == _COLD:  # S3's word for "not of a class that is restored"
+            if error.code in (_COLD, _NOT_ARCHIVED):  # both are said of a class that is not restored
                 return Fate.HERE
             if error.status == _NOT_FOUND:
                 return Fate.MISSING

@@ -164,7 +164,9 @@ class Restorer:
         for number, one in enumerate(self._left(restore), 1):
             if not may_go_on():
                 return self.restores.save(restore)
-            fate = self.glacier.ask(one.key, tier=restore.tier.value, days=restore.days)
+            fate = self.glacier.fate(one.key)
+            if fate is Fate.COLD:
+                fate = self.glacier.ask(one.key, tier=restore.tier.value, days=restore.days)
             restore = replace(restore, cursor=place_in(one), asked=restore.asked + (fate is Fate.FETCHED))
             if number % SAVE_EVERY == 0:
                 restore = self.restores.save(restore)
