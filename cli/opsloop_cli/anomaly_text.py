@@ -12,6 +12,7 @@ MOST_LINES = 40
 INSIDE, OUTSIDE, EXPECTED, BAND = "o", "#", "|", "."
 LABEL = 14
 AROUND, A_DAY = timedelta(minutes=30), timedelta(hours=22)
+SILENCE = "silence"
 SHOWN_REASON, SHOWN_UNKNOWN = 110, 12
 
 
@@ -62,9 +63,10 @@ def lines(one: dict[str, Any]) -> Iterator[str]:
     yield _line("what", f"{one['measure']} {one['direction']} of {where}{_of_metric(one)}")
     yield _line("state", f"{one['state']}, {one['severity']}, score {one['score']:.2f}")
     yield _line("time", f"{clock(one['first_minute'])} to {clock(one['last_minute'])} UTC{_goes_on(one)}")
-    yield _line("value", _against(one))
-    votes = ", ".join(f"{name} {vote:.2f}" for name, vote in one["votes"].items())
-    yield _line("votes", votes + (f" ({one['preset']})" if one["preset"] else ""))
+    if one["measure"] != SILENCE:
+        yield _line("value", _against(one))
+        votes = ", ".join(f"{name} {vote:.2f}" for name, vote in one["votes"].items())
+        yield _line("votes", votes + (f" ({one['preset']})" if one["preset"] else ""))
     yield from _related(one)
     if one["contributing"]:
         yield ""
@@ -113,14 +115,30 @@ def chart(one: dict[str, Any]) -> Iterator[str]:
     if not points:
         yield "no data of that time is kept any more"
         return
+    if one["measure"] == SILENCE:
+        yield from _heard(points, one)
+        return
     place = _scale(points)
     yield f"{OUTSIDE} outside, {INSIDE} inside the band {BAND}{EXPECTED}{BAND}, {EXPECTED} expected"
     for point in points:
-        mark = ">" if one["first_minute"] <= point["start"] <= one["last_minute"] else " "
         value = quantity(point["value"], unit)
-        yield f"{mark} {point['start'][11:16]} {value:>16}  {''.join(_cells(point, place)).rstrip()}"
+        yield f"{_mark(point, one)} {point['start'][11:16]} {value:>16}  {''.join(_cells(point, place)).rstrip()}"
     if series["why_no_band"]:
         yield f"the band is not known: {series['why_no_band']}"
+
+
+def _heard(points: Sequence[Point], one: dict[str, Any]) -> Iterator[str]:
+    """Yield when a service was heard and when not: a line each time that changes."""
+    before: float | None = None
+    for point in points:
+        if point["value"] != before:
+            yield f"{_mark(point, one)} {point['start'][11:16]} {'heard' if point['value'] else 'nothing heard'}"
+        before = point["value"]
+
+
+def _mark(point: Point, one: dict[str, Any]) -> str:
+    """Return what marks the time of the anomaly."""
+    return ">" if one["first_minute"] <= point["start"] <= one["last_minute"] else " "
 
 
 def _around_it(points: Sequence[Point], first_minute: str) -> Sequence[Point]:

@@ -125,6 +125,14 @@ def test_a_chart_without_a_band_says_why():
     assert "no data of that time is kept any more" in "\n".join(lines(whole(series={**series, "points": []})))
 
 
+def test_of_silence_is_told_when_it_began_and_ended():
+    points = [point(start, heard) for start, heard in (("08:00", 1.0), ("08:05", 0.0), ("08:10", 0.0), ("08:35", 1.0))]
+    series = {**whole()["series"], "points": points, "why_no_band": "there is no band"}
+    text = "\n".join(lines(whole(measure="silence", direction="silent", value=0.0, series=series)))
+    assert "  08:00 heard\n> 08:05 nothing heard\n  08:35 heard\n" in text
+    assert "%," not in text.split("\n", 2)[2]
+
+
 def test_show_of_nothing_known_ends_with_1(local: Run, api: FakeApi):
     api.problem(SHOW, 404, "Not found", f"id: there is no anomaly {ID!r}")
     result = local("anomaly", "show", ID)
