@@ -56,7 +56,7 @@ DEFAULT_RANGE, MAX_RANGE, MAX_PATTERN_RANGE = timedelta(hours=1), timedelta(days
 MAX_TRACE_RANGE = timedelta(days=7)
 NEW_DAYS = 7  # a pattern is new if it was not seen in so many days before the range
 TOP_PATTERNS, TOP_SERVICES = 20, 5
-HOLD_S, ROUND_S = 20.0, 1.2  # API Gateway waits 29 s; a search store finds what it took after one
+HOLD_S, ROUND_S = 20.0, 1.5  # API Gateway waits 29 s; a search store finds what it took after one
 TRACE_S = 18.0
 """How long objects are read for one trace."""
 
