@@ -367,3 +367,17 @@ def test_a_backtest_that_cannot_be_is_refused_by_field(ask, changes, named):
 
 def test_a_backtest_of_a_service_never_heard_is_404(ask):
     assert "inventory" in ask("POST", BACKTEST, status=404, document={**RANGE, "service": "inventory"})["detail"]
+
+
+def test_a_backtest_that_goes_on_later_ends_where_it_was_to_end(ask, handler, monkeypatch):
+    monkeypatch.setattr(handler, "SLICE_S", -1.0)
+    document = {**RANGE, "to": format_time(time_of(NOW + 600))}
+    part = ask("POST", BACKTEST, document=document)
+    later = ask("POST", BACKTEST, document={**document, "continuation": part["continuation"]}, now=NOW + 60)
+    assert later["to"] == part["to"] == format_time(time_of(NOW - 1))
+
+
+def test_only_anomalies_of_the_same_series_are_left_out_of_its_band(handler, origin, found):
+    left_out = handler._past(origin).anomalies
+    assert [one.anomaly_id for one in left_out] == [origin.anomaly_id]
+    assert len(found.stored) > 1
