@@ -104,5 +104,5 @@ def _record(line: LogLine) -> LogRecord:
         body=AnyValue(string_value=line.text),
         attributes=[attribute(key, value) for key, value in labels.items()],
         trace_id=b"opsloop\0" + line.trace.to_bytes(8, "big"),
-        span_id=line.span.to_bytes(8, "big"),
+        span_id=line.span.to_bytes(8, "little"),
     )

@@ -17,6 +17,7 @@ Bytes = NDArray[np.uint8]
 Ids = NDArray[np.uint64]
 
 _TRACE, _SPAN, _PARENT = bytes(range(1, 17)), bytes(range(33, 41)), bytes(range(65, 73))
+SPAN_FORM = "<u8"  # who keeps only the first bytes of an id still tells two of them apart
 _START, _END = 0x0102030405060708, 0x1112131415161718  # not zero, which protobuf would leave out
 
 
@@ -62,9 +63,9 @@ class Shape:
         place = self._places["trace"]
         rows[:, place : place + 8] = np.frombuffer(b"opsloop\0", dtype=np.uint8)
         self._write(rows, place + 8, trace, ">u8")
-        self._write(rows, self._places["span"], span, ">u8")
+        self._write(rows, self._places["span"], span, SPAN_FORM)
         if self._places["parent"] >= 0:
-            self._write(rows, self._places["parent"], parent, ">u8")
+            self._write(rows, self._places["parent"], parent, SPAN_FORM)
         self._write(rows, self._places["start"], start_ns, "<u8")
         self._write(rows, self._places["end"], end_ns, "<u8")
         return rows.tobytes()

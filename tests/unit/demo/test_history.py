@@ -81,6 +81,20 @@ def test_every_trace_is_a_tree_and_children_lie_within_their_parents(spans: list
     assert set(depths) == {1, 3, 5}
 
 
+def test_the_first_six_bytes_tell_spans_apart(spans: list[ServiceSpan]) -> None:
+    assert len({span.span_id[:6] for _, span in spans}) == len(spans)
+
+
+def test_log_records_name_the_span_they_were_written_in(
+    history: tuple[History, list[Request]], spans: list[ServiceSpan]
+) -> None:
+    known = {(span.trace_id, span.span_id) for _, span in spans}
+    for request in history[1]:
+        if request.signal == "logs":
+            for group in ExportLogsServiceRequest.FromString(request.body).resource_logs:
+                assert {(one.trace_id, one.span_id) for one in group.scope_logs[0].log_records} <= known
+
+
 def test_web_is_visited_at_the_rate_of_that_hour(spans: list[ServiceSpan]) -> None:
     visits = [
         span.start_time_unix_nano / 60e9 for service, span in spans if service == "web" and not span.parent_span_id
