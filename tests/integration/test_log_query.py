@@ -480,3 +480,11 @@ def test_a_body_that_is_a_list_is_found_by_its_words(shop: Any, ask: Any) -> Non
     shop.send(json.dumps(request).encode())
     (hit,) = ask(q="alpha")["hits"]
     assert json.loads(hit["body"]) == ["alpha", 17]
+
+
+def test_later_pages_are_of_the_time_of_the_first(shop: Shop, ask: Ask) -> None:
+    shop.send(request_of("web", [(shop.ago(minutes=1), "info", "young"), (shop.ago(minutes=59), "info", "old")]))
+    page = ask(limit=1)
+    shop.now += timedelta(minutes=5)
+    assert bodies(ask(limit=1, cursor=page["next"])) == ["old"]
+    assert bodies(ask()) == ["young"]
