@@ -78,9 +78,7 @@ def ask(aws, tokens, load_handler, http_event, context):
 
     def get(key="read", **query):
         wanted = urlencode({"from": FIRST, "to": LAST} | query)
-        return handler.lambda_handler(
-            http_event("GET", "/v1/graph", query=wanted, token=tokens[key], now=NOW), context
-        )
+        return handler.lambda_handler(http_event("GET", "/v1/graph", query=wanted, token=tokens[key], now=NOW), context)
 
     return get
 
