@@ -51,7 +51,7 @@ class PatternIndex:
         same = self._lengths.get(len(words))
         if same is None:
             return None
-        hashes = [hash(pair) for pair in enumerate(words)]
+        hashes = _hashes(words)
         whole = sum(hashes)
         found = (
             by_rest.get(whole - sum(hashes[place] for place in holes)) for holes, by_rest in same.forms.items() if holes
@@ -96,13 +96,22 @@ class PatternIndex:
         return groups
 
 
+def _hashes(words: list[str]) -> list[int]:
+    """Return a hash of each word and its place.
+
+    Of one text, which Python hashes by SipHash. A hash of the pair does not do: that of tuples is so nearly linear that
+    two words which change places often leave the sum as it is.
+    """
+    return [hash(f"{place} {word}") for place, word in enumerate(words)]
+
+
 def _rest(words: list[str], holes: frozenset[int]) -> int:
-    return sum(hash(pair) for pair in enumerate(words) if pair[0] not in holes)
+    return sum(one for place, one in enumerate(_hashes(words)) if place not in holes)
 
 
 def _group(same: _SameLength, pattern: Pattern, form: frozenset[int]) -> list[tuple[frozenset[int], list[Pattern]]]:
     """Put ``pattern`` beside those that equal it outside ``form`` and one more place, for each such place."""
-    hashes = [hash(pair) for pair in enumerate(pattern.words)]
+    hashes = _hashes(pattern.words)
     rest = sum(one for place, one in enumerate(hashes) if place not in form)
     groups = []
     for place, one in enumerate(hashes):
