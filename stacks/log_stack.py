@@ -121,8 +121,8 @@ class LogStack(Stack):
             },
             memory_mb=1024,
         )
-        paths = ("logs", "logs/tail", "logs/patterns", "logs/trace/{trace_id}", "search")
-        Webhook(self, "QueryApi", function=query, api=state.api, routes=[f"GET /v1/{path}" for path in paths])
+        routes = ["GET /v1/logs", "GET /v1/logs/tail", "GET /v1/logs/patterns", "GET /v1/logs/trace/{trace_id}"]
+        Webhook(self, "QueryApi", function=query, api=state.api, routes=[*routes, "GET /v1/search"])
         allow_table(query, state.access, "dynamodb:GetItem")
         allow_table(query, state.log, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
         allow_objects(query, state.logs, "s3:GetObject")

@@ -20,13 +20,13 @@ from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.deployment import Deployment
 from stacks.constructs.search_domain import SearchChoice, SearchDomain
+from stacks.retention import FROZEN_LOG_DAYS, HOT_LOG_DAYS, LOG_DAYS
 
 SEGMENT_DAYS = 40  # longer than the 35 days that blocks, which name these objects, are kept
 QUARANTINE_DAYS = 90
 IMPORT_DAYS = 30
 ACCESS_LOG_DAYS = 90
 RAW_LOG_DAYS = 3  # of what log_keep has not read by then, an alarm has told before
-HOT_LOG_DAYS, FROZEN_LOG_DAYS, LOG_DAYS = 90, 180, 7 * 365 + 2
 PATTERN_DAYS = 60  # longer than the 35 days that the table's items, which name these objects, are kept
 LOG_LIFECYCLE = (  # state/ is named by items that do not expire: no rule may touch it
     s3.LifecycleRule(prefix="raw/", expiration=Duration.days(RAW_LOG_DAYS)),

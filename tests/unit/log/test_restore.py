@@ -15,7 +15,7 @@ from opsloop.log.rebuild_wish import HOT_DAYS
 from opsloop.log.restore import Fate, Phase, Restore, Restorer, Tier, forget
 from opsloop.log.restore_wish import read_restore
 from opsloop.search import Query
-from stacks.state_stack import HOT_LOG_DAYS
+from stacks.retention import HOT_LOG_DAYS
 from tests.conftest import FUNCTIONS
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
