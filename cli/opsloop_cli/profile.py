@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from opsloop_cli.failure import CommandError, ExitCode
 
-Scope = Literal["ingest", "read", "admin"]
+Scope = Literal["ingest", "read", "operate", "admin"]
 
 LOCAL = "local"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -88,7 +88,12 @@ def _from_stack(directory: Path) -> Target:
         url = _checked(stack["api_url"], str(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"{path} cannot be used: {error!r}", ExitCode.USAGE) from None
-    return Target(url, str(path), lambda scope: stack.get(f"{scope}_key"))
+    return Target(url, str(path), lambda scope: key_of(scope, stack))
+
+
+def key_of(scope: Scope, stack: Mapping[str, Any]) -> str | None:
+    """Return the key for ``scope`` of a stack file; for ``operate`` the admin key will do as well."""
+    return stack.get(f"{scope}_key") or (stack.get("admin_key") if scope == "operate" else None)
 
 
 def _from_profile(name: str, entry: object, config: Path) -> Target:

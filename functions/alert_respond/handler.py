@@ -1,4 +1,4 @@
-"""HTTP GET /v1/alerts/deliveries (scope read), POST .../{id}/resend, /v1/alerts/test (admin) -> told, told again."""
+"""HTTP GET /v1/alerts/deliveries (scope read), POST .../{id}/resend, /v1/alerts/test (operate) -> told, told again."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ def list_deliveries(request: Request) -> Response:
     return json_response({"deliveries": [describe(one) for one in page.items], "next": page.next})
 
 
-@api.route("POST", "/v1/alerts/deliveries/{id}/resend", scope=Scope.ADMIN, query=())
+@api.route("POST", "/v1/alerts/deliveries/{id}/resend", scope=Scope.OPERATE, query=())
 def resend(request: Request) -> Response:
     """Have a message sent that could not be; 409 for one that was sent or is being sent."""
     key = parse_delivery_id(request.path_parameters["id"])
@@ -77,7 +77,7 @@ def resend(request: Request) -> Response:
     return json_response(describe(delivery), status=202)
 
 
-@api.route("POST", "/v1/alerts/test", scope=Scope.ADMIN, query=())
+@api.route("POST", "/v1/alerts/test", scope=Scope.OPERATE, query=())
 def send_test(request: Request) -> Response:
     """Have a test message sent on one channel, or on all; what becomes of it is listed under the answered topic."""
     wish = request.json()

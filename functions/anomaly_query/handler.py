@@ -1,4 +1,4 @@
-"""HTTP /v1/anomalies (scope read; POST feedback, exclusions: admin) -> what was unusual, and what people say of it."""
+"""HTTP /v1/anomalies (scope read; POST feedback, exclusions: operate) -> what was unusual, and what people said."""
 
 import re
 import time
@@ -103,7 +103,7 @@ def list_exclusions(request: Request) -> Response:
     return json_response({"exclusions": page.items, "next": page.next})
 
 
-@api.route("POST", "/v1/anomalies/exclusions", scope=Scope.ADMIN, query=())
+@api.route("POST", "/v1/anomalies/exclusions", scope=Scope.OPERATE, query=())
 def exclude(request: Request) -> Response:
     """Keep a time out of baselines: from then on nothing of it is learned."""
     window = window_of(request.json())
@@ -126,7 +126,7 @@ def show(request: Request) -> Response:
     return json_response(detail(anomaly, origin=origin, effects=effects, series=series, feedback=feedback))
 
 
-@api.route("POST", "/v1/anomalies/{id}/feedback", scope=Scope.ADMIN, query=())
+@api.route("POST", "/v1/anomalies/{id}/feedback", scope=Scope.OPERATE, query=())
 def say(request: Request) -> Response:
     """Store what the caller says of an anomaly, in the place of what the same key said before."""
     by = request.key.key_id if request.key else ""

@@ -47,7 +47,7 @@ def show(request: Request) -> Response:
     return json_response(told(rebuild))
 
 
-@api.route("POST", "/v1/search/rebuild", scope=Scope.ADMIN, query=())
+@api.route("POST", "/v1/search/rebuild", scope=Scope.OPERATE, query=())
 def ask(request: Request) -> Response:
     """Note that the index is to be made anew; what is under way is not interrupted."""
     known = rebuilds.current()

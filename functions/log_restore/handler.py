@@ -52,7 +52,7 @@ logger, metrics = Logger(), Metrics()
 api = Api(Authenticator(AccessTable(settings.access_table).find), logger, metrics)
 
 
-@api.route("POST", "/v1/logs/restore", scope=Scope.ADMIN, query=())
+@api.route("POST", "/v1/logs/restore", scope=Scope.OPERATE, query=())
 def ask(request: Request) -> Response:
     """Begin to bring back what has gone cold of a service; the same wish again is answered by how far it is."""
     hot_s = hot_ns(request.now, settings.hot_days) // NS_PER_S

@@ -149,7 +149,7 @@ def give_body(request: Request) -> Response:
     return Response(200, shelf.body(found.key), {"content-type": "application/octet-stream"})
 
 
-@api.route("POST", "/v1/quarantine/replay", scope=Scope.ADMIN, query=())
+@api.route("POST", "/v1/quarantine/replay", scope=Scope.OPERATE, query=())
 def replay(request: Request) -> Response:
     """Count what can be read now of the objects that the body names, each once however often it is asked for."""
     wish = read_wish(request.json())

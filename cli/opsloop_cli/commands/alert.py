@@ -84,7 +84,7 @@ def resend(
     from urllib.parse import quote
 
     client = session_of(context).client()
-    found = [client.call("POST", f"/v1/alerts/deliveries/{quote(one, safe='')}/resend", scope="admin") for one in ids]
+    found = [client.call("POST", f"/v1/alerts/deliveries/{quote(one, safe='')}/resend", scope="operate") for one in ids]
     if as_json:
         show_json({"deliveries": found})
         return
@@ -108,7 +108,7 @@ def try_channels(
         opsloop alert test shop-slack
     """
     client = session_of(context).client()
-    asked = client.call("POST", "/v1/alerts/test", scope="admin", document={"channel": channel or ""})
+    asked = client.call("POST", "/v1/alerts/test", scope="operate", document={"channel": channel or ""})
     found = _outcomes(client, asked["topic"], len(asked["channels"]), wait_s)
     if as_json:
         show_json({**asked, "deliveries": found})

@@ -100,7 +100,7 @@ def feedback(
     """
     document = {"verdict": verdict.value, **({"note": note} if note else {})}
     path = f"{_path(anomaly_id)}/feedback"
-    said = session_of(context).client().call("POST", path, scope="admin", document=document)
+    said = session_of(context).client().call("POST", path, scope="operate", document=document)
     if as_json:
         show_json(said)
     else:
@@ -127,7 +127,7 @@ def exclude(
     """
     session = session_of(context)
     document = {"service": service, **_times(session, start, end), "reason": reason}
-    window = session.client().call("POST", "/v1/anomalies/exclusions", scope="admin", document=document)
+    window = session.client().call("POST", "/v1/anomalies/exclusions", scope="operate", document=document)
     if as_json:
         show_json(window)
     else:

@@ -17,10 +17,11 @@ app = typer.Typer(help="Create, list and revoke the keys that callers use.", no_
 
 
 class ScopeName(StrEnum):
-    """What a key may do; admin includes the others."""
+    """What a key may do; operate includes read, admin includes them all."""
 
     ingest = "ingest"
     read = "read"
+    operate = "operate"
     admin = "admin"
 
 
@@ -43,6 +44,8 @@ def create(
     Examples:
 
         opsloop keys create collector-eu --scope ingest
+
+        opsloop keys create on-call --scope operate
 
         opsloop keys create first-admin --scope admin --bootstrap --table opsloop-prod-access
     """

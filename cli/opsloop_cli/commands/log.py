@@ -234,7 +234,7 @@ def restore(
     """
     session = session_of(context)
     wish = {"service": service, "tier": tier.value, "days": days, **_times(session, start, end)}
-    found = session.client().call("POST", "/v1/logs/restore", scope="admin", document=wish)
+    found = session.client().call("POST", "/v1/logs/restore", scope="operate", document=wish)
     if as_json:
         _print_json(found)
         return

@@ -208,7 +208,7 @@ def _replay(client: "Client", document: dict[str, Any]) -> list[Any]:
     results: list[Any] = []
     cursor: dict[str, str] = {}
     while True:
-        page = client.call("POST", "/v1/quarantine/replay", scope="admin", document={**document, **cursor})
+        page = client.call("POST", "/v1/quarantine/replay", scope="operate", document={**document, **cursor})
         results += page["results"]
         if not page["next"]:
             return results

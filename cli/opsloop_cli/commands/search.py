@@ -52,7 +52,7 @@ def rebuild(
     """
     document: dict[str, Any] = {"index": index}
     document |= {name: day for name, day in (("from", first), ("to", last)) if day}
-    _show(session_of(context).client().call("POST", PATH, scope="admin", document=document), as_json=as_json)
+    _show(session_of(context).client().call("POST", PATH, scope="operate", document=document), as_json=as_json)
 
 
 @app.command("progress")

@@ -99,7 +99,7 @@ def test_a_key_needs_a_printable_name(name):
 def test_a_key_cannot_be_born_expired_and_needs_a_known_scope():
     with pytest.raises(InvalidInputError, match="expires_at"):
         issue("x", frozenset({Scope.READ}), randomness=RANDOMNESS, now=NOW, expires_at=NOW)
-    with pytest.raises(InvalidInputError, match="'write' is not one of ingest, read, admin"):
+    with pytest.raises(InvalidInputError, match="'write' is not one of ingest, read, operate, admin"):
         parse_scopes(["read", "write"])
     with pytest.raises(InvalidInputError, match="at least one"):
         parse_scopes([])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opsloop_cli.client import Client
-from opsloop_cli.profile import Target
+from opsloop_cli.profile import Target, key_of
 from tests.unit.cli.conftest import KEYS, Run
 from tests.unit.cli.fake_api import FakeApi, serving
 
@@ -164,3 +164,8 @@ def test_a_key_is_asked_for_only_where_it_is_needed():
         api.will("GET /health/ready", {})
         Client(Target(api.url, "test", find)).send("GET", "/health/ready")
     assert asked == []
+
+
+def test_what_operators_do_goes_with_the_operate_key_where_there_is_one() -> None:
+    both, one = {"operate_key": "o", "admin_key": "a"}, {"admin_key": "a"}
+    assert [key_of("operate", both), key_of("operate", one), key_of("read", one)] == ["o", "a", None]

@@ -9,11 +9,29 @@ from opsloop.errors import InvalidInputError
 
 
 class Scope(StrEnum):
-    """What a key may do. ``admin`` includes the others."""
+    """What a key may do. ``operate`` includes ``read``, ``admin`` includes the others."""
 
     INGEST = "ingest"
     READ = "read"
+    OPERATE = "operate"
     ADMIN = "admin"
+
+
+class Role(StrEnum):
+    """What the scopes make of a person who signs in; each may do what those before may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+_INCLUDED_IN: dict[Scope, frozenset[Scope]] = {  # scope -> the scopes that include it, itself among them
+    Scope.INGEST: frozenset({Scope.INGEST, Scope.ADMIN}),
+    Scope.READ: frozenset({Scope.READ, Scope.OPERATE, Scope.ADMIN}),
+    Scope.OPERATE: frozenset({Scope.OPERATE, Scope.ADMIN}),
+    Scope.ADMIN: frozenset({Scope.ADMIN}),
+}
+_ROLES = ((Scope.ADMIN, Role.ADMIN), (Scope.OPERATE, Role.OPERATOR), (Scope.READ, Role.VIEWER))
 
 
 @dataclass(frozen=True)
@@ -34,7 +52,17 @@ class ApiKey:
 
     def has_scope(self, scope: Scope) -> bool:
         """Whether the key may do what ``scope`` stands for."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+        return not self.scopes.isdisjoint(_INCLUDED_IN[scope])
+
+
+def role_of(scopes: frozenset[Scope]) -> Role | None:
+    """Return the role that those scopes make; None where they let nobody see anything (``ingest`` alone)."""
+    return next((role for scope, role in _ROLES if scope in scopes), None)
+
+
+def scopes_of(role: Role) -> frozenset[Scope]:
+    """Return the scopes of a session of that role."""
+    return frozenset(scope for scope, its in _ROLES if its is role)
 
 
 def parse_scopes(names: Iterable[str]) -> frozenset[Scope]:
