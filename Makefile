@@ -4,7 +4,7 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run opensearch stop fault told clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
+.PHONY: help setup run opensearch stop fault told console site clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,12 +27,18 @@ fault: setup ## make payments of the demo slow and failing for a quarter of an h
 told: setup ## print the mails and Slack posts that the local cloud sent
 	@$(BIN)/python -m local.sink --show
 
+console: setup ## serve the console from its sources over the running local cloud (ARGS="--port 8123")
+	@$(BIN)/python -m local.site $(ARGS)
+
+site: setup ## build layers/dashboard/site, the console as it is shipped, anew
+	@$(BIN)/python -m local.site --build
+
 logs: setup ## follow the processes and the functions (Ctrl-C leaves them running)
 	@$(BIN)/python -m local.logs
 
 clean: ## stop, then remove the state and everything that was installed or built
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stop; fi
-	rm -rf .local .venv .build cdk.out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .local .venv .build layers/dashboard/node_modules cdk.out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test: lint ## lint, types, unit, integration and end-to-end tests

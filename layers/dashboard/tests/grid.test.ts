@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { csvOf, quoted, summaryOf, unknownRuns } from "../src/charts/grid.ts";
+
+test("what no column knows is an unknown run, and what one knows is not", () => {
+  assert.deepEqual(unknownRuns([[1, null, null, 2], [null, null, null, 3]], 4), [[1, 2]]);
+  assert.deepEqual(unknownRuns([[null, null]], 2), [[0, 1]]);
+  assert.deepEqual(unknownRuns([[0, 0]], 2), []);
+});
+
+test("a summary leaves out what is unknown, and knows nothing of nothing", () => {
+  assert.deepEqual(summaryOf([4, null, 2, null]), { last: 2, least: 2, most: 4, mean: 3 });
+  assert.deepEqual(summaryOf([null]), { last: null, least: null, most: null, mean: null });
+});
+
+test("CSV quotes by RFC 4180 and disarms formulas", () => {
+  assert.equal(quoted('a "b", c'), '"a ""b"", c"');
+  assert.equal(quoted("=cmd()"), "'=cmd()");
+  assert.equal(csvOf([0], [{ label: "p95, ms", values: [null] }]), 'time,"p95, ms"\r\n1970-01-01T00:00:00.000Z,\r\n');
+});
