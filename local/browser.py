@@ -15,11 +15,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.console import StepFailedError, step
-from local.state import TOOLS
+from local.site import SOURCES, ensure_packages
+from local.state import TOOLS, StateDir
 from local.steps.tools import node_home
 
 if TYPE_CHECKING:
@@ -109,11 +111,12 @@ def program_called(named: str) -> Path:
     return Path(found)
 
 
+@cache
 def console_packages() -> Path:
     """Install the console's npm packages unless they are there; return their ``node_modules``."""
-    from local.site import ensure_packages  # its module needs none of this, and starts faster alone
-
-    return ensure_packages()
+    with _alone(HOME):
+        ensure_packages(StateDir(TOOLS))
+    return SOURCES / "node_modules"
 
 
 def mark_of(packages: Path, home: Path = HOME) -> str:
