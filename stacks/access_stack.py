@@ -13,7 +13,7 @@ from stacks.state_stack import StateStack
 
 
 class AccessStack(Stack):
-    """Access: the functions that make, list and revoke keys, and that describe the API."""
+    """Access: the functions that make, list and revoke keys, sign people in, and describe the API."""
 
     def __init__(self, scope: Construct, id_: str, *, state: StateStack, **kwargs: Any) -> None:
         super().__init__(scope, id_, **kwargs)
@@ -31,6 +31,18 @@ class AccessStack(Stack):
         Webhook(self, "KeysApi", function=keys, api=state.api, routes=routes)
         reads = ("dynamodb:GetItem", "dynamodb:Scan", "dynamodb:ConditionCheckItem")
         allow_table(keys, state.access, *reads, "dynamodb:PutItem", "dynamodb:UpdateItem")
+
+        session = OpsFunction(
+            self,
+            "Session",
+            name="access_session",
+            layers=layers,
+            state=state,
+            environment={"ACCESS_TABLE": state.access.table_name},
+        )
+        routes = ["GET /v1/session", "POST /v1/session", "DELETE /v1/session"]
+        Webhook(self, "SessionApi", function=session, api=state.api, routes=routes)
+        allow_table(session, state.access, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
         describe = OpsFunction(self, "Describe", name="access_describe", layers=layers, state=state, memory_mb=256)
         Webhook(

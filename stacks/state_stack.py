@@ -77,7 +77,7 @@ class StateStack(Stack):
         self.tables: dict[str, dynamodb.Table] = {}  # every table, by capability
         self.telemetry = self._table("Telemetry", sorted_by="sk", expires=True)
         self.kpi = self._table("Kpi", sorted_by="sk", expires=True)
-        self.access = self._table("Access", key="key_id")  # an expired key stays listed
+        self.access = self._table("Access", key="key_id", expires_by="purge_after")  # a key stays listed
         self.health = self._table("Health")
         self.log = self._table("Log", sorted_by="sk", expires=True)
         self.anomaly = self._table("Anomaly", sorted_by="sk", expires=True)
@@ -131,10 +131,12 @@ class StateStack(Stack):
             )
         return key
 
-    def _table(self, id_: str, *, key: str = "pk", sorted_by: str = "", expires: bool = False) -> dynamodb.Table:
+    def _table(
+        self, id_: str, *, key: str = "pk", sorted_by: str = "", expires: bool = False, expires_by: str = ""
+    ) -> dynamodb.Table:
         """Return a table of items found by ``key``, whose name is told as the output ``<id>Table``.
 
-        Where items expire, ``expires_at`` says when (epoch seconds).
+        Where items expire, ``expires_at`` says when (epoch seconds), or the attribute ``expires_by``.
         """
         text = dynamodb.AttributeType.STRING
         table = dynamodb.Table(
@@ -142,7 +144,7 @@ class StateStack(Stack):
             id_,
             partition_key=dynamodb.Attribute(name=key, type=text),
             sort_key=dynamodb.Attribute(name=sorted_by, type=text) if sorted_by else None,
-            time_to_live_attribute="expires_at" if expires else None,
+            time_to_live_attribute=expires_by or ("expires_at" if expires else None),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

@@ -67,9 +67,13 @@ def make_http_event(
     headers: dict[str, str] | None = None,
     body: bytes | str = b"",
     token: str = "",
+    cookies: list[str] | None = None,
     now: datetime = NOW,
 ) -> dict[str, Any]:
-    """Return the event of one request; a body of bytes is handed on in base64, as the gateway does."""
+    """Return the event of one request; a body of bytes is handed on in base64, as the gateway does.
+
+    Cookies are listed beside the headers, without one of their own, as API Gateway does.
+    """
     sent = {name.lower(): value for name, value in (headers or {}).items()}
     if token:
         sent["authorization"] = f"Bearer {token}"
@@ -98,6 +102,8 @@ def make_http_event(
         },
         "isBase64Encoded": isinstance(body, bytes),
     }
+    if cookies:
+        event["cookies"] = cookies
     if body:
         event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
     return event

@@ -30,10 +30,12 @@ api = Api(Authenticator(table.find), logger, metrics)
 lambda_handler = api.lambda_handler
 
 
-@api.route("GET", "/v1/keys", scope=Scope.ADMIN, query=("cursor", "limit"))
+@api.route("GET", "/v1/keys", scope=Scope.ADMIN, query=("kind", "cursor", "limit"))
 def list_keys(request: Request) -> Response:
-    """Answer a page of all keys, oldest first, revoked and expired ones too; never a secret."""
-    page = page_of(table.list(), request, position=lambda key: f"{key.created_at.isoformat()} {key.key_id}")
+    """Answer a page of all keys, or all sessions, oldest first, revoked and expired ones too; never a secret."""
+    kind = request.choice("kind", ("key", "session"), default="key")
+    found = table.sessions() if kind == "session" else table.list()
+    page = page_of(found, request, position=lambda key: f"{key.created_at.isoformat()} {key.key_id}")
     return json_response({"keys": [describe(key, request) for key in page.items], "next": page.next})
 
 
@@ -59,7 +61,7 @@ def create_key(request: Request) -> Response:
 
 @api.route("DELETE", "/v1/keys/{key_id}", scope=Scope.ADMIN, query=())
 def revoke_key(request: Request) -> Response:
-    """Revoke a key for good; revoking it again changes nothing. The last admin key stays."""
+    """Revoke a key, and with it the sessions that it opened, or one session, for good. The last admin key stays."""
     key = table.revoke(request.path_parameters["key_id"], request.now)
     logger.info("key revoked", revoked_key_id=key.key_id)
     metrics.add_metric(name="KeysRevoked", unit=MetricUnit.Count, value=1)
@@ -77,4 +79,7 @@ def describe(key: ApiKey, request: Request) -> dict[str, Any]:
         "created_at": format_time(key.created_at),
         "expires_at": format_time(key.expires_at) if key.expires_at else None,
         "revoked_at": format_time(key.revoked_at) if key.revoked_at else None,
+        "kind": "session" if key.origin else "key",
+        "parent_id": key.origin.parent_id or None if key.origin else None,
+        "subject": key.origin.subject or None if key.origin else None,
     }

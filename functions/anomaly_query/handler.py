@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,17 +12,21 @@ from aws_lambda_powertools.metrics import MetricUnit
 import opsloop.cold_start
 from opsloop.access.model import Scope
 from opsloop.adapters.access_table import AccessTable
+from opsloop.adapters.anomaly_state import StateTable
 from opsloop.adapters.anomaly_table import AnomalyTable
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.log_bucket import LogBucket
 from opsloop.adapters.log_patterns import PatternTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
-from opsloop.anomaly import backtest, carried
+from opsloop.anomaly import backtest, bands, carried
 from opsloop.anomaly.around import HISTORY_MINUTES, Past, around, key_of
 from opsloop.anomaly.model import Anomaly, State, anomaly_json
-from opsloop.anomaly.page import detail, feedback_json, unknown_json
+from opsloop.anomaly.page import EVERY, NEVER_HEARD, NEVER_JUDGED, detail, feedback_json, unknown_json
+from opsloop.anomaly.policy import policies_of
 from opsloop.anomaly.said import Trying, feedback_of, trying_of, window_json, window_of
+from opsloop.anomaly.series import MEASURES
+from opsloop.anomaly.state import Memory, decode
 from opsloop.clock import format_time, minute_of, time_of
 from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError, NotFoundError
@@ -36,6 +40,8 @@ from opsloop.telemetry.model import SeenService
 from opsloop.telemetry.pressure import OWN_SERVICE
 
 DEFAULT_RANGE, MAX_RANGE = timedelta(hours=24), timedelta(days=92)
+MAX_BAND_RANGE = timedelta(days=31)
+OWN_HEALTH = "its own telemetry is left to its health: GET /v1/health"
 QUERY = ("service", "state", "from", "to", "limit", "cursor")
 ANY = "any"
 CONTINUATION = re.compile("[0-9a-f]{64}")
@@ -58,6 +64,7 @@ settings = read_settings(Settings)
 anomalies = AnomalyTable(settings.anomaly_table)
 store = SegmentStore(settings.segment_bucket)
 blocks = BlockTable(settings.telemetry_table, store)
+states = StateTable(settings.anomaly_table, store)
 patterns = PatternTable(settings.log_table, LogBucket(settings.log_bucket))
 catalog = load_catalog()
 logger, metrics = Logger(), Metrics()
@@ -112,6 +119,43 @@ def exclude(request: Request) -> Response:
     return json_response(window_json(window), status=201)
 
 
+@api.route("DELETE", "/v1/anomalies/exclusions/{id}", scope=Scope.OPERATE, query=())
+def include(request: Request) -> Response:
+    """Take a window back: what is judged in it from then on is learned."""
+    identity = request.path_parameters["id"]
+    if not anomalies.include(identity):
+        raise NotFoundError(
+            f"id: there is no exclusion {identity!r}; GET /v1/anomalies/exclusions lists those there are"
+        )
+    metrics.add_metric(name="WindowsIncluded", unit=MetricUnit.Count, value=1)
+    return Response(204)
+
+
+@api.route("GET", "/v1/anomalies/bands", scope=Scope.READ, query=("service", "measure", "from", "to", "step_s"))
+def list_bands(request: Request) -> Response:
+    """Answer the usual band of the series of one service, or of all services as wholes, by what is learnt now."""
+    service = request.text("service")
+    first, end = _range(request, MAX_BAND_RANGE)
+    step_s = request.integer("step_s", least=60, most=86_400) if "step_s" in request.query else None
+    until = min(-(-int(end.timestamp()) // 60), minute_of(request.now) + 1)
+    grid = bands.grid_of(minute_of(first), until, step_s)
+    measures = _measures(request, bands.WHOLE if service == EVERY else MEASURES)
+    saved = states.read()
+    memory = decode(saved.memory) if saved else Memory(0, 0)
+    why = _whereabouts(service, is_judged=saved is not None)
+    part = bands.part_of(memory, why, measures, is_whole=service == EVERY)
+    found = [one for one in bands.bands(part, policies_of(catalog, [*why]), grid) if one.key.measure in measures]
+    shown = [one for one in measures if one in bands.WHOLE or "measure" in request.query]
+    found += bands.unmeasured(found, why, shown, grid.points)
+    return json_response(
+        {
+            **grid.about(),
+            "judged_to": format_time(time_of(saved.judged_to)) if saved else None,
+            "series": [bands.band_json(one) for one in sorted(found, key=bands.position)],
+        }
+    )
+
+
 @api.route("GET", "/v1/anomalies/{id}", scope=Scope.READ, query=())
 def show(request: Request) -> Response:
     """Answer one anomaly with its series, what it follows from, what follows from it, and what was said of it."""
@@ -129,7 +173,7 @@ def show(request: Request) -> Response:
 @api.route("POST", "/v1/anomalies/{id}/feedback", scope=Scope.OPERATE, query=())
 def say(request: Request) -> Response:
     """Store what the caller says of an anomaly, in the place of what the same key said before."""
-    by = request.key.key_id if request.key else ""
+    by = request.key.holder_id if request.key else ""
     identity = request.path_parameters["id"]
     feedback = feedback_of(request.json(), identity, by=by, now_minute=minute_of(request.now))
     _known(request)
@@ -178,6 +222,28 @@ def _tried_services(trying: Trying) -> list[SeenService]:
     return found
 
 
+def _measures(request: Request, choices: Sequence[str]) -> tuple[str, ...]:
+    """Return the measures asked for, of ``choices``; all of them where none is named."""
+    named = tuple(dict.fromkeys(request.text("measure").split(","))) if "measure" in request.query else tuple(choices)
+    for one in named:
+        if one not in choices:
+            of_all = " of all services" if len(choices) < len(MEASURES) else ""
+            raise InvalidInputError(f"measure: {one!r} is not one of those{of_all}: {', '.join(choices)}")
+    return named
+
+
+def _whereabouts(service: str, *, is_judged: bool) -> dict[str, str]:
+    """Return the services in question, each with why nothing can be known of it, or ""."""
+    seen = {one.service for one in blocks.services()}
+    known = sorted(seen | catalog.services.keys())
+    if service not in (EVERY, *known):
+        raise NotFoundError(f"service: {service!r} is not known; GET /v1/services lists those that are")
+    reasons = {name: "" if name in seen else NEVER_HEARD for name in known if service in (EVERY, name)}
+    if not is_judged:
+        reasons = {name: reason or NEVER_JUDGED for name, reason in reasons.items()}
+    return reasons | ({OWN_SERVICE: OWN_HEALTH} if OWN_SERVICE in reasons else {})
+
+
 def _carried_body(continuation: str) -> bytes:
     if not CONTINUATION.fullmatch(continuation):
         raise InvalidInputError("continuation: not one of ours; begin again without it")
@@ -216,13 +282,13 @@ def _budget(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() < end
 
 
-def _range(request: Request) -> tuple[datetime, datetime]:
+def _range(request: Request, most: timedelta = MAX_RANGE) -> tuple[datetime, datetime]:
     end = request.time("to", default=request.now)
     first = request.time("from", default=end - DEFAULT_RANGE)
     if first >= end:
         raise InvalidInputError(f"from: {format_time(first)} is not before to, {format_time(end)}")
-    if end - first > MAX_RANGE:
-        raise InvalidInputError(f"from: {end - first} is more than the {MAX_RANGE.days} days that one request may ask")
+    if end - first > most:
+        raise InvalidInputError(f"from: {end - first} is more than the {most.days} days that one request may ask")
     return first, end
 
 

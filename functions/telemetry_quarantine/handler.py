@@ -249,7 +249,7 @@ def count(found: Quarantined, read: Reread, known: Known, request: Request) -> N
         }
         facts = {**kept, "kind": one.kind, "part": "part", "part-of": found.key}
         quarantine.put(SOURCE, one.data, reason=one.reason, now=found.arrived_at, facts=facts)
-    key_id = request.key.key_id if request.key else ""
+    key_id = request.key.holder_id if request.key else ""
     claim = Claim(group, name, read.segment.end, request.now.timestamp(), read.segment.items, key_id)
     segment = committed(read.segment, request.now)
     log.append(REPLAY_LOG, segment, retention_days=settings.log_retention_days, claim=claim)

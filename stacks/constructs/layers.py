@@ -28,6 +28,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "log_restore": RUNTIME | SEARCH,
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
+    "kpi_series": RUNTIME | NUMERIC,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
 }
 
@@ -50,14 +51,18 @@ WITHOUT_SLOW_CLIENTS = frozenset(
     {
         "access_describe",
         "access_keys",
+        "access_session",
         "alert_notify",
         "alert_respond",
         "anomaly_detect",
         "anomaly_query",
         "health_check",
+        "health_measure",
+        "health_platform",
         "health_probe",
         "kpi_query",
         "kpi_rollup",
+        "kpi_series",
         "log_index",
         "log_keep",
         "log_query",

@@ -87,6 +87,12 @@ def test_items_expire_where_the_adapters_write_expires_at_as_a_number(prod: dict
     assert "Access" not in expiring  # an expired key stays listed
 
 
+def test_of_the_access_table_only_what_says_so_is_dropped(prod: dict[str, Template]) -> None:
+    tables = resources(prod["State"], "DynamoDB::Table")
+    (access,) = (body for id_, body in tables.items() if id_ == "Access9901B1FF")
+    assert access["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "purge_after", "Enabled": True}
+
+
 def test_keys_of_tables_are_those_that_the_adapters_use(prod: dict[str, Template]) -> None:
     keys = {
         id_[:-8]: [part["AttributeName"] for part in body["Properties"]["KeySchema"]]

@@ -18,10 +18,16 @@ def parse_authorization(header: str) -> tuple[str, str]:
     if not header:
         raise UnauthenticatedError(f"no key: {_HOW}")
     scheme, _, token = header.strip().partition(" ")
-    match = _TOKEN.fullmatch(token.strip())
-    if scheme.lower() != "bearer" or match is None:
+    parts = parse_token(token.strip())
+    if scheme.lower() != "bearer" or parts is None:
         raise UnauthenticatedError(f"the key has the wrong form: {_HOW}")
-    return match[1], match[2]
+    return parts
+
+
+def parse_token(token: str) -> tuple[str, str] | None:
+    """Return key id and secret of a token, None if it has another form."""
+    match = _TOKEN.fullmatch(token)
+    return (match[1], match[2]) if match else None
 
 
 def authenticate(key: ApiKey | None, secret: str, now: datetime) -> ApiKey:
@@ -29,10 +35,11 @@ def authenticate(key: ApiKey | None, secret: str, now: datetime) -> ApiKey:
     matches = hmac.compare_digest(hash_secret(secret), key.secret_sha256 if key else _NOBODY)
     if key is None or not matches:
         raise UnauthenticatedError("this key is not known here")
+    what = "session" if key.origin else "key"
     if key.revoked_at is not None:  # whoever has the secret may know what became of the key
-        raise UnauthenticatedError(f"key {key.key_id} was revoked at {key.revoked_at.isoformat()}")
+        raise UnauthenticatedError(f"{what} {key.key_id} was revoked at {key.revoked_at.isoformat()}")
     if not key.is_valid(now):
-        raise UnauthenticatedError(f"key {key.key_id} expired")
+        raise UnauthenticatedError(f"{what} {key.key_id} expired")
     return key
 
 

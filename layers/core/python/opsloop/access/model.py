@@ -35,8 +35,20 @@ _ROLES = ((Scope.ADMIN, Role.ADMIN), (Scope.OPERATE, Role.OPERATOR), (Scope.READ
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Who opened a session: the holder of the key ``parent_id``, or the person whom ``issuer`` knows as ``subject``."""
+
+    parent_id: str = ""
+    issuer: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True)
 class ApiKey:
-    """One key. ``secret_sha256`` (hex) is all that is kept of the secret; several keys are valid at once."""
+    """One key. ``secret_sha256`` (hex) is all that is kept of the secret; several keys are valid at once.
+
+    With an ``origin`` it is a session: the key of one browser for some hours (docs/adr/0018-sessions.md).
+    """
 
     key_id: str
     name: str
@@ -45,6 +57,12 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    origin: Origin | None = None
+
+    @property
+    def holder_id(self) -> str:
+        """Return what stays the same when its holder signs in again: the id of the key, or the person's."""
+        return (self.origin.parent_id or self.origin.subject) if self.origin else self.key_id
 
     def is_valid(self, now: datetime) -> bool:
         """Whether the key opens anything at ``now``."""

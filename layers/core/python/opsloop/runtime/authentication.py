@@ -8,8 +8,9 @@ import binascii
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from opsloop.access.authorize import authenticate, parse_authorization
+from opsloop.access.authorize import authenticate, parse_authorization, parse_token
 from opsloop.access.model import ApiKey
+from opsloop.errors import UnauthenticatedError
 
 FOUND_TTL = timedelta(seconds=60)  # a revoked key works this long in warm environments
 MISSED_TTL = timedelta(seconds=5)  # a new key is refused this long where it was tried too early
@@ -29,7 +30,25 @@ class Authenticator:
     def authenticate(self, header: str, now: datetime) -> ApiKey:
         """Return the valid key of an ``Authorization`` header; raise ``UnauthenticatedError`` for any other."""
         key_id, secret = parse_authorization(header)
-        return authenticate(self._lookup(key_id, now), secret, now)
+        return _of_kind(authenticate(self._lookup(key_id, now), secret, now), is_session=False)
+
+    def authenticate_session(self, token: str, now: datetime) -> tuple[ApiKey, str]:
+        """Return the valid session of the token that a cookie held, and its secret.
+
+        Raises ``UnauthenticatedError`` for any other token, and where the key that opened the session is valid no more.
+        """
+        parts = parse_token(token)
+        if parts is None:
+            raise UnauthenticatedError("the session cookie is not one of ours: sign in again")
+        session = _of_kind(authenticate(self._lookup(parts[0], now), parts[1], now), is_session=True)
+        parent_id = session.origin.parent_id if session.origin else ""
+        if parent_id:
+            parent = self._lookup(parent_id, now)
+            if parent is None or not parent.is_valid(now):
+                raise UnauthenticatedError(
+                    f"key {parent_id}, with which this session was opened, is not valid any more"
+                )
+        return session, parts[1]
 
     def _lookup(self, key_id: str, now: datetime) -> ApiKey | None:
         for kept in (self._found, self._missed):
@@ -41,6 +60,13 @@ class Authenticator:
             kept.clear()
         kept[key_id] = (key, now + ttl)
         return key
+
+
+def _of_kind(key: ApiKey, *, is_session: bool) -> ApiKey:
+    """Return ``key``; a session is taken from a cookie alone, a key from a header alone."""
+    if (key.origin is not None) != is_session:
+        raise UnauthenticatedError("this key is not known here")
+    return key
 
 
 def bearer(headers: Mapping[str, str]) -> str:

@@ -21,7 +21,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from opsloop.access.authorize import authorize
+from opsloop.access.cookie import SESSION, cookie_name, read_cookie
 from opsloop.access.model import Scope
+from opsloop.access.session import csrf_token, refuse_forged
 from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError, NotFoundError, OpsloopError, PermanentError
 from opsloop.runtime.authentication import Authenticator, bearer
@@ -62,6 +64,7 @@ class _Outcome:
 
     route: str = ""
     key_id: str = ""
+    is_session: bool = False
     detail: str = ""
 
 
@@ -125,6 +128,8 @@ class Api:
         except Exception:  # the boundary to the caller, who learns nothing but the request id
             self._logger.exception("request failed unexpectedly")
             response = self._refuse(OpsloopError(f"internal error; request {request.request_id}"), request)
+        if outcome.is_session:  # whatever the route says of caches
+            response = replace(response, headers={**response.headers, "cache-control": "no-store"})
         self._report(request, response, outcome, (time.perf_counter() - started) * 1_000)
         return response.to_event(request.method, request.correlation_id)
 
@@ -147,14 +152,30 @@ class Api:
 
     def _run(self, route: _Route, request: Request, event: dict[str, Any], outcome: _Outcome) -> Response:
         if route.scope is not None and self._authenticator is not None:
-            key = self._authenticator.authenticate(route.credentials(request.headers), request.now)
-            outcome.key_id = key.key_id
-            authorize(key, route.scope)
-            request = replace(request, key=key)
+            request = self._known(route, route.scope, request, outcome, self._authenticator)
         query = _known_query(event, route.query) if route.query is not None else {}
         body = read_body(event, self._max_body_bytes)
         is_text = not event.get("isBase64Encoded", False)
         return route.handle(replace(request, query=query, body=body, is_text=is_text))
+
+    def _known(self, route: _Route, scope: Scope, request: Request, outcome: _Outcome, ask: Authenticator) -> Request:
+        """Return the request with the key of its caller: of the header if there is one, else of the session cookie.
+
+        Telemetry is sent with keys alone. A session that changes something must show that our own page asked for it.
+        """
+        header = route.credentials(request.headers)
+        by_cookie = not header and scope is not Scope.INGEST
+        token = read_cookie(request.cookies, cookie_name(SESSION, request.headers)) if by_cookie else ""
+        if not token:
+            key = ask.authenticate(header, request.now)
+            outcome.key_id = key.key_id
+            authorize(key, scope)
+            return replace(request, key=key)
+        key, secret = ask.authenticate_session(token, request.now)
+        outcome.key_id, outcome.is_session = key.key_id, True
+        refuse_forged(request.method, request.headers, secret)
+        authorize(key, scope)
+        return replace(request, key=key, csrf_token=csrf_token(secret))
 
     def _refuse(self, error: OpsloopError, request: Request) -> Response:
         response = self._render_error(error, request)

@@ -22,7 +22,9 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 class Request:
     """One request. Header names are lower case; ``now`` is when it arrived; ``key`` is set on routes with a scope.
 
-    ``is_text``: the gateway handed the body over as text, so that bytes other than UTF-8 did not survive.
+    ``cookies`` are pairs ``name=value``; ``address`` is the network address that it came from. ``csrf_token`` is set
+    where the key is a session, which came in a cookie. ``is_text``: the gateway handed the body over as text, so that
+    bytes other than UTF-8 did not survive.
     What a route adds to ``facts`` is said in the request's log line.
     """
 
@@ -37,6 +39,9 @@ class Request:
     is_text: bool = False
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     key: ApiKey | None = None
+    cookies: tuple[str, ...] = ()
+    csrf_token: str = ""
+    address: str = ""
     facts: dict[str, object] = field(default_factory=dict)
 
     def text(self, name: str, *, default: str | None = None) -> str:
@@ -95,6 +100,8 @@ def read_request(event: Mapping[str, Any]) -> Request:
         now=datetime.fromtimestamp(about["timeEpoch"] / 1_000, UTC),
         request_id=request_id,
         correlation_id=_correlation_id(headers, request_id),
+        cookies=_cookies(event, headers),
+        address=about["http"].get("sourceIp", ""),
     )
 
 
@@ -121,6 +128,14 @@ def read_query(event: Mapping[str, Any]) -> dict[str, str]:
             raise InvalidInputError(f"{name}: given twice")
         query[name] = value
     return query
+
+
+def _cookies(event: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the cookies: API Gateway lists them beside the headers, the local cloud leaves them in theirs."""
+    listed = event.get("cookies")
+    if isinstance(listed, list):
+        return tuple(one for one in listed if isinstance(one, str))
+    return (headers["cookie"],) if "cookie" in headers else ()
 
 
 def _correlation_id(headers: Mapping[str, str], request_id: str) -> str:

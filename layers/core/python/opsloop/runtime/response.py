@@ -17,23 +17,28 @@ _DEFAULT_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosn
 
 @dataclass(frozen=True)
 class Response:
-    """One answer. ``body`` is sent as text where it is UTF-8 text of ours (JSON), in base64 otherwise."""
+    """One answer. ``body`` is sent as text where it is UTF-8 text of ours (JSON), in base64 otherwise.
+
+    ``cookies`` are values of ``Set-Cookie``, a header each.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
     def to_event(self, method: str, correlation_id: str) -> dict[str, Any]:
         """Return what API Gateway (payload 2.0) expects from a function."""
         headers = {**_DEFAULT_HEADERS, **self.headers, "x-correlation-id": correlation_id}
         body = b"" if method == "HEAD" else self.body
         is_text = "json" in headers.get("content-type", "json")
-        return {
+        event: dict[str, Any] = {
             "statusCode": self.status,
             "headers": headers,
             "body": body.decode() if is_text else base64.b64encode(body).decode(),
             "isBase64Encoded": not is_text and bool(body),
         }
+        return event | {"cookies": list(self.cookies)} if self.cookies else event
 
 
 def json_response(document: object, *, status: int = 200, content_type: str = "application/json") -> Response:
@@ -50,8 +55,8 @@ def document_response(request: Request, body: bytes, *, content_type: str, max_a
     return Response(304, b"", headers) if known & {etag, "*"} else Response(200, body, headers)
 
 
-def problem(error: OpsloopError, request: Request) -> Response:
-    """Return ``error`` as an RFC 9457 problem."""
+def problem(error: OpsloopError, request: Request, extra: Mapping[str, Any] | None = None) -> Response:
+    """Return ``error`` as an RFC 9457 problem, with ``extra`` members if a route has more to say."""
     return json_response(
         {
             "type": "about:blank",
@@ -60,6 +65,7 @@ def problem(error: OpsloopError, request: Request) -> Response:
             "detail": error.message,
             "instance": f"urn:opsloop:request:{request.request_id}",
             "correlation_id": request.correlation_id,
+            **(extra or {}),
         },
         status=error.status,
         content_type="application/problem+json",
