@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { scaled } from "../../charts/grid.ts";
 import type { Values } from "../../charts/grid.ts";
 import { Sparkline } from "../../charts/sparkline.tsx";
-import { Panel } from "../../components/panel.tsx";
+import { Panel, Skeleton } from "../../components/panel.tsx";
 import { StateBadge } from "../../components/state.tsx";
 import type { Condition } from "../../components/state.tsx";
 import { conditionOf } from "../../lib/condition.ts";
@@ -20,6 +20,8 @@ interface FleetProps {
   services: Service[];
   open: AnomaliesAnswer | undefined;
   series: SeriesAnswer | undefined;
+  /** The figures are on their way: places are kept for them. */
+  isWaiting: boolean;
   bands: BandsAnswer | undefined;
   now: number;
 }
@@ -56,6 +58,7 @@ function Row(props: FleetProps & { service: Service }): JSX.Element {
   const perSecond = (values: Values | undefined): Values | undefined => values && scaled(values, 1 / step);
   const rate = band("rate");
   const factor = rate ? factorOf(rate.unit, step) : 1;
+  const shared = { condition, isWaiting: props.isWaiting };
   return (
     <a class="fleet-row" href={linkTo(`/services/${encodeURIComponent(service.service)}`)}>
       <span class="fleet-name">
@@ -66,9 +69,9 @@ function Row(props: FleetProps & { service: Service }): JSX.Element {
         <StateBadge condition={condition} />
         {condition === "unknown" && <small class="quiet small"><br />{service.last_seen ? `heard ${agoText(Date.parse(service.last_seen), props.now)}` : "never heard"}</small>}
       </span>
-      <Figure label="Requests" values={perSecond(own.requests)} low={rate && scaled(rate.low, factor)} high={rate && scaled(rate.high, factor)} text={rateText} condition={condition} />
-      <Figure label="Errors" values={own.error_ratio} low={band("error_ratio")?.low} high={band("error_ratio")?.high} least={0.02} text={percentText} condition={condition} />
-      <Figure label="p95" values={own.p95_ms} low={band("p95")?.low} high={band("p95")?.high} text={millisText} condition={condition} />
+      <Figure label="Requests" values={perSecond(own.requests)} low={rate && scaled(rate.low, factor)} high={rate && scaled(rate.high, factor)} text={rateText} {...shared} />
+      <Figure label="Errors" values={own.error_ratio} low={band("error_ratio")?.low} high={band("error_ratio")?.high} least={0.02} text={percentText} {...shared} />
+      <Figure label="p95" values={own.p95_ms} low={band("p95")?.low} high={band("p95")?.high} text={millisText} {...shared} />
     </a>
   );
 }
@@ -87,6 +90,7 @@ interface FigureProps {
   least?: number;
   text: (value: number | null) => string;
   condition: Condition;
+  isWaiting: boolean;
 }
 
 function Figure(props: FigureProps): JSX.Element {
@@ -101,6 +105,7 @@ function Figure(props: FigureProps): JSX.Element {
         <b>{known.length > 0 ? text(last) : UNKNOWN_TEXT}</b>
         <small>{usual === null ? "\u00a0" : `usual ${text(usual)}`}</small>
       </span>
+      {!values && props.isWaiting && <Skeleton height={28} />}
       {values && <Sparkline label={`${props.label}: ${known.length > 0 ? text(last) : "UNKNOWN"}`} values={values} low={props.low} high={props.high} {...(props.least ? { least: props.least } : {})} condition={props.condition} />}
     </span>
   );

@@ -2,10 +2,13 @@
 
 import type { JSX } from "preact";
 
+import { Button } from "../../components/controls.tsx";
+import { Icon } from "../../components/icon.tsx";
 import { Loaded, Panel, Told } from "../../components/panel.tsx";
 import { StateBadge, StateShape } from "../../components/state.tsx";
 import type { Condition } from "../../components/state.tsx";
 import { get, getAll } from "../../lib/api.ts";
+import type { ApiError } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
 import { conditionOf, grouped } from "../../lib/condition.ts";
 import { useQuery } from "../../lib/query.ts";
@@ -40,7 +43,13 @@ function View(): JSX.Element {
       </header>
       <OpenAnomalies query={day} now={time.now} />
       <Loaded query={services} height={320} empty={(all) => (all.length === 0 ? <NoServices /> : null)}>
-        {(all) => <Fleet services={all} open={day.data} series={series.data} bands={bands.data} now={time.now} />}
+        {(all) => (
+          <>
+            {series.error && <Missing error={series.error} what="The figures" onRetry={series.reload} />}
+            {bands.error && <Missing error={bands.error} what="What is usual" onRetry={bands.reload} />}
+            <Fleet services={all} open={day.data} series={series.data} isWaiting={series.isLoading} bands={bands.data} now={time.now} />
+          </>
+        )}
       </Loaded>
       <Panel title="What changed in the last day" isFlush isBusy={day.isRefreshing}>
         <Loaded query={day}>
@@ -108,6 +117,14 @@ function OpenAnomalies({ query, now }: { query: ReturnType<typeof useQuery<Anoma
         )}
       </Loaded>
     </Panel>
+  );
+}
+
+function Missing(props: { error: ApiError; what: string; onRetry: () => void }): JSX.Element {
+  return (
+    <p class="stale" role="status">
+      <Icon name="warning" /> {props.what} could not be loaded: {props.error.message} <Button label="Try again" look="plain" onClick={props.onRetry} />
+    </p>
   );
 }
 
