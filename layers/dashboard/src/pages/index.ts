@@ -2,7 +2,9 @@
 
 import type { Page } from "../shell/page.ts";
 import { overview } from "./overview/page.tsx";
+import { services } from "./services/page.tsx";
 
 export const PAGES: Page[] = [
   overview,
+  services,
 ];
