@@ -26,6 +26,7 @@ from opsloop.errors import InvalidInputError, NotFoundError
 from opsloop.log import gaps
 from opsloop.log.document import document
 from opsloop.log.gaps import Gaps
+from opsloop.log.model import SEVERITIES
 from opsloop.log.pattern_list import hours_between, occurred, pattern_json, texts_of
 from opsloop.log.query import (
     NS_PER_S,
@@ -50,12 +51,13 @@ from opsloop.search import TOTAL_LIMIT, Query
 
 PREFIX = "opsloop"  # of the names of indexes
 FILTERS = ("service", "severity", "min_severity", "q", "trace_id", "template")
-PARTS = ("hits", "counts", "patterns")
+FIRST_PARTS = ("hits", "counts", "patterns")
+PARTS = (*FIRST_PARTS, "facets")
 ORDERS = ("newest", "oldest", "relevance")
 DEFAULT_RANGE, MAX_RANGE, MAX_PATTERN_RANGE = timedelta(hours=1), timedelta(days=31), timedelta(days=7)
 MAX_TRACE_RANGE = timedelta(days=7)
 NEW_DAYS = 7  # a pattern is new if it was not seen in so many days before the range
-TOP_PATTERNS, TOP_SERVICES = 20, 5
+TOP_PATTERNS, TOP_SERVICES, MAX_FACETS = 20, 5, 100
 HOLD_S, ROUND_S = 20.0, 1.5  # API Gateway waits 29 s; a search store finds what it took after one
 TRACE_S = 18.0
 """How long objects are read for one trace."""
@@ -106,6 +108,8 @@ def search(request: Request) -> Response:
         answer["counts"] = counts_json(buckets, question, interval)
     if "patterns" in parts:
         answer["patterns"] = _top_patterns(question, query)
+    if "facets" in parts:
+        answer["facets"] = _facets(question)
     answer["incomplete"] = gaps.told(known_gaps.of(question.service, first_ns, end_ns, request.now), end_ns - first_ns)
     return json_response(answer)
 
@@ -239,9 +243,19 @@ def _top_patterns(question: Question, query: Query) -> list[dict[str, Any]]:
     return [{"template": name, "text": texts.get(name), "count": count} for name, count in top]
 
 
+def _facets(question: Question) -> dict[str, Any]:
+    """Return how many lines each service and each class has; each as if it were not itself filtered by."""
+    services = store.top(LOGS, replace(question, service="").query(), field="service", size=MAX_FACETS)
+    severities = dict(store.top(LOGS, replace(question, severities=()).query(), field="severity", size=MAX_FACETS))
+    return {
+        "services": [{"service": name, "count": count} for name, count in services],
+        "severities": {name: severities[name] for name in SEVERITIES if name in severities},
+    }
+
+
 def _parts(request: Request, *, is_first: bool) -> tuple[str, ...]:
-    """Return what is asked for: on the first page everything, on later ones hits alone, unless it is said."""
-    text = request.text("include", default=",".join(PARTS) if is_first else PARTS[0])
+    """Return what is asked for: on the first page all but facets, on later ones hits alone, unless it is said."""
+    text = request.text("include", default=",".join(FIRST_PARTS) if is_first else PARTS[0])
     names = tuple(text.split(","))
     for name in names:
         if name not in PARTS:

@@ -179,6 +179,18 @@ def test_the_top_patterns_have_texts_and_are_those_of_the_filter(declined, ask) 
     assert [one["count"] for one in ask(severity="error", include="patterns")["patterns"]] == [5]
 
 
+def test_a_facet_counts_as_if_it_were_not_itself_filtered_by(declined, ask) -> None:
+    both = {"services": [{"service": "payments", "count": 20}, {"service": "web", "count": 3}]}
+    assert ask(include="facets")["facets"] == both | {"severities": {"info": 15, "warn": 3, "error": 5}}
+    assert ask(service="web", include="facets")["facets"] == both | {"severities": {"warn": 3}}
+    assert ask(severity="error", include="facets")["facets"]["services"] == [{"service": "payments", "count": 5}]
+    assert ask(severity="error", service="payments", include="facets")["facets"]["severities"] == {
+        "info": 15,
+        "error": 5,
+    }
+    assert "facets" not in ask()
+
+
 def test_pages_neither_repeat_nor_skip_while_lines_arrive(declined, ask) -> None:
     page = ask(service="payments", limit=7)
     seen = bodies(page)
