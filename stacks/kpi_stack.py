@@ -23,6 +23,7 @@ class KpiStack(Stack):
         layers = Layers(self, "Layers", target=state.deployment.target)
         self._rollup(layers, state)
         self._query(layers, state)
+        self._series(layers, state)
 
     def _rollup(self, layers: Layers, state: StateStack) -> None:
         rollup = OpsFunction(
@@ -80,7 +81,42 @@ class KpiStack(Stack):
             timeout_s=29,
         )
         Webhook(self, "QueryApi", function=query, api=state.api, routes=["GET /v1/services", "GET /v1/kpis"])
-        allow_table(query, state.telemetry, "dynamodb:Query", "dynamodb:GetItem")
-        allow_objects(query, state.segments, "s3:GetObject")
-        allow_table(query, state.kpi, "dynamodb:Query", "dynamodb:GetItem", "dynamodb:BatchGetItem")
-        allow_table(query, state.access, "dynamodb:GetItem")
+        _allow_reading(query, state)
+
+    def _series(self, layers: Layers, state: StateStack) -> None:
+        series = OpsFunction(
+            self,
+            "Series",
+            name="kpi_series",
+            layers=layers,
+            state=state,
+            environment={
+                "TELEMETRY_TABLE": state.telemetry.table_name,
+                "SEGMENT_BUCKET": state.segments.bucket_name,
+                "KPI_TABLE": state.kpi.table_name,
+                "ACCESS_TABLE": state.access.table_name,
+            },
+            memory_mb=1769,  # one whole virtual CPU: a day of every service is merged while somebody waits
+            timeout_s=29,
+        )
+        Webhook(
+            self,
+            "SeriesApi",
+            function=series,
+            api=state.api,
+            routes=[
+                "GET /v1/kpis/series",
+                "GET /v1/kpis/heatmap",
+                "GET /v1/kpis/operations",
+                "GET /v1/kpis/metrics",
+            ],
+        )
+        _allow_reading(series, state)
+
+
+def _allow_reading(function: OpsFunction, state: StateStack) -> None:
+    """Allow ``function`` to read blocks, pages and keys."""
+    allow_table(function, state.telemetry, "dynamodb:Query", "dynamodb:GetItem")
+    allow_objects(function, state.segments, "s3:GetObject")
+    allow_table(function, state.kpi, "dynamodb:Query", "dynamodb:GetItem", "dynamodb:BatchGetItem")
+    allow_table(function, state.access, "dynamodb:GetItem")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -16,13 +15,13 @@ from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.clock import format_time, minute_of, time_of
 from opsloop.dataclass import dataclass
-from opsloop.errors import InvalidInputError, NotFoundError
+from opsloop.errors import InvalidInputError
 from opsloop.kpi.exemplar import hours_of, span_exemplars
 from opsloop.kpi.metric import METRIC_PREFIX, MetricQuestion, read_metric_rows
 from opsloop.kpi.model import EXEMPLAR, IDENTITY, KINDS, KPI_NAMES, WHOLE_SERVICE, KpiRow, State, row_json
 from opsloop.kpi.period import MINUTES
 from opsloop.kpi.read import Question, read_rows
-from opsloop.kpi.services import KnownService, known_services
+from opsloop.kpi.services import KnownService, known_services, not_known
 from opsloop.runtime.authentication import Authenticator
 from opsloop.runtime.http import Api
 from opsloop.runtime.paging import cursor_position, page_of
@@ -163,9 +162,7 @@ def _check_service(name: str) -> None:
         return
     names = {one.service for one in blocks.services()}
     if name not in names:
-        near = get_close_matches(name, sorted({*names, *catalog.services}), n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; GET /v1/services lists those known"
-        raise NotFoundError(f"service: {name!r} is not known{hint}")
+        raise not_known(name, {*names, *catalog.services})
 
 
 def _service_json(known: KnownService) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def _stored(question: Question, unclear: Sequence[Period], pages: RangePages) ->
 def _from_blocks(question: Question, missing: Sequence[Period], blocks: Blocks) -> Starts:
     """Return the rows of the periods that are not stored, read in as few stretches as they form."""
     rows: dict[int, list[Row]] = {}
-    for stretch in _stretches(missing, MINUTES[question.resolution]):
+    for stretch in stretches(missing, MINUTES[question.resolution]):
         found = blocks.read(question.service.name, stretch[0].start_minute, stretch[-1].end_minute - MINUTES_PER_HOUR)
         for period in stretch:
             parts = [one for one in found if period.start_minute <= one.hour < period.end_minute]
@@ -130,7 +130,7 @@ def _from_minutes(question: Question, wanted: Sequence[Period], blocks: Blocks) 
     return rows
 
 
-def _stretches(missing: Iterable[Period], length: int) -> list[list[Period]]:
+def stretches(missing: Iterable[Period], length: int) -> list[list[Period]]:
     """Return the periods in runs without gaps."""
     numbered = enumerate(missing)
     runs = groupby(numbered, key=lambda pair: pair[1].start_minute // length - pair[0])

@@ -1,9 +1,11 @@
 """Who is known: the services that a team declared, and those that were heard from."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from opsloop.catalog import Catalog, Service
 from opsloop.dataclass import dataclass
+from opsloop.errors import NotFoundError
 from opsloop.kpi.model import State
 from opsloop.telemetry.model import SeenService
 
@@ -24,6 +26,13 @@ def known_services(catalog: Catalog, seen: Iterable[SeenService], now_minute: in
     """Return every service by name; one that is silent for over ten minutes, or was never heard from, is UNKNOWN."""
     heard = {one.service: one for one in seen}
     return [_known(catalog.service(name), heard.get(name), now_minute) for name in sorted({*heard, *catalog.services})]
+
+
+def not_known(name: str, names: Iterable[str]) -> NotFoundError:
+    """Return the error for a service that is none of ``names``; it says which of them look like it."""
+    near = get_close_matches(name, sorted(set(names)), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; GET /v1/services lists those known"
+    return NotFoundError(f"service: {name!r} is not known{hint}")
 
 
 def _known(service: Service, seen: SeenService | None, now_minute: int) -> KnownService:
