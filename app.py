@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from aws_cdk import App, CliCredentialsStackSynthesizer, Environment, RemovalPolicy, Validations
+from aws_cdk import App, CliCredentialsStackSynthesizer, Duration, Environment, RemovalPolicy, Validations
 from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks
 
@@ -15,6 +15,7 @@ from stacks.constructs.deployment import Deployment
 from stacks.constructs.layer_build import RUNNING, LayerBuildError, Target, machine_architecture
 from stacks.constructs.search_domain import SearchChoice
 from stacks.constructs.yaml_source import SourceError
+from stacks.dashboard_stack import DashboardStack
 from stacks.health_stack import HealthStack
 from stacks.kpi_stack import KpiStack
 from stacks.log_stack import LogStack
@@ -36,6 +37,8 @@ DEPLOYMENT: dict[str, dict[str, Any]] = {
     "dev": {},
     "prod": {"log_retention": logs.RetentionDays.SIX_MONTHS},
 }
+
+METRICS_EVERY = {LOCAL: Duration.minutes(5)}  # each question to CloudWatch costs: elsewhere less often
 
 MAIL_SENDER = {LOCAL: "opsloop@example.com"}  # on AWS an address that SES has verified, by -c mail_sender=
 
@@ -71,7 +74,8 @@ def build(app: App) -> App:
     LogStack(app, "Log", state=state, **common("log"))
     AnomalyStack(app, "Anomaly", state=state, **common("anomaly"))
     AlertStack(app, "Alert", state=state, **_telling(app, stage), **common("alert"))
-    HealthStack(app, "Health", state=state, **common("health"))
+    DashboardStack(app, "Dashboard", state=state, **common("dashboard"))
+    HealthStack(app, "Health", state=state, metrics_every=METRICS_EVERY.get(stage), **common("health"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from stacks.constructs.bytecode import compile_folder
 from stacks.constructs.catalog_build import compile_catalog
+from stacks.constructs.functions_build import list_functions
 from stacks.constructs.numpy_trim import TrimError, trim_numpy
 from stacks.constructs.openapi_build import compile_openapi
 
@@ -33,6 +34,8 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBC_MINOR = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 THIRD_PARTY = ("runtime", "numeric", "codec", "search")
+SITE = LAYERS / "dashboard" / "site"  # built beforehand, see layers/dashboard/README.md
+PACKAGES = {"core": "", "catalog": "opsloop_catalog", "dashboard": "opsloop_site"}  # layer -> where its files lie
 OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 NEVER_RUN = (
     "tests",
@@ -133,7 +136,11 @@ def _inputs(name: str, target: Target) -> Iterable[tuple[str, bytes]]:
         package = LAYERS / "core" / "python"
         return [(path.relative_to(package).as_posix(), path.read_bytes()) for path in _sources(package)]
     if name == "catalog":
-        return [("catalog.json", compile_catalog().encode()), ("openapi.json", compile_openapi().encode())]
+        documents = {"catalog.json": compile_catalog, "openapi.json": compile_openapi, "functions.json": list_functions}
+        return [(label, compiled().encode()) for label, compiled in documents.items()]
+    if name == "dashboard":
+        files = sorted(path for path in SITE.rglob("*") if path.is_file())
+        return [(path.relative_to(SITE).as_posix(), path.read_bytes()) for path in files]
     return [("requirements.txt", _requirements(name, target).encode())]
 
 
@@ -153,11 +160,13 @@ def _fill(name: str, target: Target, python: Path) -> None:
         _install(name, target, python)
         return
     for label, content in _inputs(name, target):
-        path = python / label if name == "core" else python / "opsloop_catalog" / label
+        path = python / PACKAGES[name] / label
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    if name == "catalog":
-        (python / "opsloop_catalog" / "__init__.py").write_text('"""The compiled catalog."""\n', encoding="utf-8")
+    if name != "core":
+        package = python / PACKAGES[name] / "__init__.py"
+        package.parent.mkdir(parents=True, exist_ok=True)
+        package.write_text(f'"""The files of the layer {name}."""\n', encoding="utf-8")
 
 
 def _install(name: str, target: Target, python: Path) -> None:

@@ -9,6 +9,7 @@ RUNTIME = frozenset({"runtime"})
 NUMERIC = frozenset({"numeric"})
 CODEC = frozenset({"codec"})
 SEARCH = frozenset({"search"})
+DASHBOARD = frozenset({"dashboard"})
 
 # function -> layers beyond core and catalog; a function that is not named here gets the runtime layer.
 NEEDS: dict[str, frozenset[str]] = {
@@ -29,6 +30,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
     "kpi_series": RUNTIME | NUMERIC,
+    "dashboard_serve": RUNTIME | DASHBOARD,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
 }
 
@@ -36,6 +38,7 @@ NEEDS: dict[str, frozenset[str]] = {
 BRINGS: dict[str, frozenset[str]] = {
     "core": frozenset({"opsloop"}),
     "catalog": frozenset({"opsloop_catalog"}),
+    "dashboard": frozenset({"opsloop_site"}),
     "runtime": frozenset({"aws_lambda_powertools", "jmespath", "pynamodb", "typing_extensions"}),
     "numeric": frozenset({"numpy"}),
     "codec": frozenset(
@@ -56,6 +59,7 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "alert_respond",
         "anomaly_detect",
         "anomaly_query",
+        "dashboard_serve",
         "health_check",
         "health_measure",
         "health_platform",

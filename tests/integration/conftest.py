@@ -19,6 +19,7 @@ from moto.server import ThreadedMotoServer
 from opsloop.access.model import ApiKey, Scope
 from opsloop.adapters import aws_environment
 from opsloop.adapters.access_table import AccessTable
+from stacks.constructs.functions_build import list_functions
 from tests.integration.search_server import opensearch_url, tested  # noqa: F401 -- fixtures
 from tests.tables import TABLES
 
@@ -125,6 +126,7 @@ def catalog_layer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "__init__.py").write_text('"""The compiled catalog."""\n')
     (folder / "catalog.json").write_text(json.dumps(CATALOG))
     (folder / "openapi.json").write_text(json.dumps(OPENAPI))
+    (folder / "functions.json").write_text(list_functions())
     for name in ("opsloop_catalog", "opsloop.adapters.catalog_layer"):
         sys.modules.pop(name, None)
     sys.path.insert(0, str(place))

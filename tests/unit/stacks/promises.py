@@ -26,6 +26,7 @@ class Promises:
     ``routes``: what it answers. ``started_by``: function -> schedules, types of event, or objects such as
     ``Import/import/*``. ``consumers``: functions that read the stream. ``fed_with``: function -> types of event, or
     objects, that a queue collects for it. ``beyond``: function -> actions on what is in no stack's hands, such as SES.
+    ``everywhere``: function -> actions that AWS grants on everything or not at all, such as reading metrics.
     """
 
     may: Mapping[str, Grants]
@@ -34,6 +35,7 @@ class Promises:
     consumers: frozenset[str] = frozenset()
     fed_with: Mapping[str, set[str]] = field(default_factory=dict)
     beyond: Grants = field(default_factory=dict)
+    everywhere: Grants = field(default_factory=dict)
 
     @property
     def with_queue(self) -> set[str]:

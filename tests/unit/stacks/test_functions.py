@@ -17,6 +17,7 @@ PROMISED = promised()
 MAY = {name: grants for promises in PROMISED.values() for name, grants in promises.may.items()}
 STARTED_BY = {name: started for promises in PROMISED.values() for name, started in promises.started_by.items()}
 FED_WITH = {name: types for promises in PROMISED.values() for name, types in promises.fed_with.items()}
+EVERYWHERE = {name: actions for promises in PROMISED.values() for name, actions in promises.everywhere.items()}
 BEYOND = {name: actions for promises in PROMISED.values() for name, actions in promises.beyond.items()}
 WITH_QUEUE = set[str]().union(*(promises.with_queue for promises in PROMISED.values()))
 NAMES = set(MAY)
@@ -30,7 +31,8 @@ def test_every_folder_of_functions_is_deployed_and_nothing_else(prod: dict[str, 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_a_function_may_touch_this_and_no_more(name: str, prod: dict[str, Template]) -> None:
     found = allowed(prod, name)
-    assert found.pop("*") == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+    traces = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+    assert found.pop("*") == traces | EVERYWHERE.get(name, set())
     own = {"logs:CreateLogStream", "logs:PutLogEvents"}
     queue = {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"} if name in WITH_QUEUE else set()
     if name in FED_WITH:  # the queue's own service puts aside what the function gives up

@@ -54,7 +54,12 @@ def endpoint(service: str, *, host_prefix: str = "") -> Endpoint:
 
 def overridden(service: str) -> str:
     """Return the URL that the environment gives for ``service``, or ""."""
-    named = {"events": "EVENTBRIDGE", "email": "SES", "secretsmanager": "SECRETS_MANAGER"}
+    named = {
+        "events": "EVENTBRIDGE",
+        "email": "SES",
+        "monitoring": "CLOUDWATCH",
+        "secretsmanager": "SECRETS_MANAGER",
+    }
     variable = named.get(service, service.upper())
     return os.environ.get(f"AWS_ENDPOINT_URL_{variable}") or os.environ.get("AWS_ENDPOINT_URL") or ""
 

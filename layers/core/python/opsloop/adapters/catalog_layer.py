@@ -1,4 +1,4 @@
-"""The catalog layer: the compiled catalog and the API description, found beside the package, never under /opt."""
+"""The catalog layer: what synth compiles, found beside the package, never under /opt."""
 
 from functools import cache
 
@@ -19,6 +19,11 @@ def load_catalog() -> Catalog:
 def load_openapi() -> bytes:
     """Return the OpenAPI 3.1 document of the whole API, as UTF-8 JSON."""
     return _read("openapi.json")
+
+
+def load_functions() -> bytes:
+    """Return what was known of each function when the stacks were made, as ``opsloop.health.facts`` reads it."""
+    return _read("functions.json")
 
 
 def _read(name: str) -> bytes:
