@@ -49,7 +49,7 @@ export interface ChartProps {
 }
 
 /** Charts with this key share their cursor. */
-const SYNC = "page";
+export const SYNC = "page";
 
 /** A chart with its legend; the page's cursor runs through it, and dragging over it zooms the page's time. */
 export function Chart(props: ChartProps): JSX.Element {
@@ -207,7 +207,8 @@ function limitsOf(least: number | null, most: number | null, isFromZero: boolean
   return [isFromZero && least >= 0 ? 0 : low - room, most + room];
 }
 
-function labelsOf(splits: number[], zone: string): string[] {
+/** Return the labels of a time axis: times, and the day where it changes. */
+export function labelsOf(splits: number[], zone: string): string[] {
   const isLong = splits.length > 1 && (splits[splits.length - 1] ?? 0) - (splits[0] ?? 0) > 86_400 * 1.5;
   let day = "";
   return splits.map((second) => {
@@ -219,7 +220,8 @@ function labelsOf(splits: number[], zone: string): string[] {
   });
 }
 
-function zoom(plot: uPlot): void {
+/** Show the stretch of time that was dragged over. */
+export function zoom(plot: uPlot): void {
   if (plot.select.width < 8) return;
   const from = plot.posToVal(plot.select.left, "x");
   const to = plot.posToVal(plot.select.left + plot.select.width, "x");
