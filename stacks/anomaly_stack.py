@@ -79,16 +79,18 @@ class AnomalyStack(Stack):
         )
         routes = [
             "GET /v1/anomalies",
+            "GET /v1/anomalies/bands",
             "GET /v1/anomalies/{id}",
             "POST /v1/anomalies/{id}/feedback",
             "GET /v1/anomalies/exclusions",
             "POST /v1/anomalies/exclusions",
+            "DELETE /v1/anomalies/exclusions/{id}",
             "POST /v1/anomalies/backtest",
         ]
         Webhook(self, "QueryApi", function=query, api=state.api, routes=routes)
         allow_table(query, state.access, "dynamodb:GetItem")
         reads = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
-        allow_table(query, state.anomaly, *reads, "dynamodb:PutItem")
+        allow_table(query, state.anomaly, *reads, "dynamodb:PutItem", "dynamodb:DeleteItem")
         allow_table(query, state.telemetry, "dynamodb:Query")
         allow_objects(query, state.segments, "s3:GetObject", "s3:PutObject")
         allow_table(query, state.log, "dynamodb:Query")

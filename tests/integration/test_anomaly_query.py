@@ -239,10 +239,26 @@ def test_an_excluded_time_is_listed_and_reaches_the_detector_once(ask, aws):
     }
     everywhere = {**window, "service": "*", "from": "2026-11-16T07:00:00Z"}
     for document in (window, everywhere, window):
-        assert ask("POST", "/v1/anomalies/exclusions", status=201, document=document) == document
-    assert ask("GET", "/v1/anomalies/exclusions", key="read")["exclusions"] == [everywhere, window]
+        answer = ask("POST", "/v1/anomalies/exclusions", status=201, document=document)
+        assert {**answer, "exclusion_id": ""} == {**document, "exclusion_id": ""}
+    listed = ask("GET", "/v1/anomalies/exclusions", key="read")["exclusions"]
+    assert [{**one, "exclusion_id": ""} for one in listed] == [
+        {**one, "exclusion_id": ""} for one in (everywhere, window)
+    ]
     stored = AnomalyTable(aws.names["ANOMALY_TABLE"]).excluded_windows()
     assert {one.service for one in stored} == {"payments", ""}
+
+
+def test_an_exclusion_taken_back_is_gone_and_can_be_taken_back_once(ask, aws):
+    window = {"service": "web", "from": "2026-11-16T06:00:00Z", "to": "2026-11-16T07:30:00Z", "reason": "load test"}
+    kept = ask("POST", "/v1/anomalies/exclusions", status=201, document={**window, "service": "orders"})
+    gone = ask("POST", "/v1/anomalies/exclusions", status=201, document=window)
+    path, described = f"/v1/anomalies/exclusions/{gone['exclusion_id']}", "/v1/anomalies/exclusions/{id}"
+    ask("DELETE", path, described=described, status=403, key="read")
+    ask("DELETE", path, described=described, status=204)
+    assert ask("GET", "/v1/anomalies/exclusions")["exclusions"] == [kept]
+    assert "no exclusion" in ask("DELETE", path, described=described, status=404)["detail"]
+    assert [one.service for one in AnomalyTable(aws.names["ANOMALY_TABLE"]).excluded_windows()] == ["orders"]
 
 
 @pytest.mark.parametrize(
@@ -278,6 +294,8 @@ def test_every_sample_is_answered(handler, event, context):
         ("exclusions", 200),
         ("exclude", 201),
         ("backtest", 200),
+        ("bands", 200),
+        ("include", 404),
     ):
         assert handler.lambda_handler(event(f"anomaly_query/{case}"), context)["statusCode"] == status, case
 

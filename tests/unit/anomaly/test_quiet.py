@@ -51,13 +51,13 @@ def test_fifteen_quiet_days_call_nobody():
 
 
 def test_what_keeps_quiet_days_quiet_are_the_floors_and_chance(monkeypatch):
-    beyond = judging._beyond
+    beyond = judging.beyond
 
-    def without_floors(value, weight, scores, rules):
-        is_high, _ = beyond(value, weight, scores, rules)
+    def without_floors(value, weight, expected, rules):
+        is_high, _ = beyond(value, weight, expected, rules)
         return is_high, np.isfinite(value)
 
-    monkeypatch.setattr(judging, "_beyond", without_floors)
+    monkeypatch.setattr(judging, "beyond", without_floors)
     assert told(Shop(1), decode(fortnight(1)[1]), END + MINUTES_PER_DAY)
 
 

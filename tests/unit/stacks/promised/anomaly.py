@@ -15,7 +15,7 @@ PROMISES = Promises(
         },
         "anomaly_query": {
             "Access": {GET},
-            "Anomaly": {GET, PUT, QUERY, "dynamodb:BatchGetItem"},
+            "Anomaly": {GET, PUT, QUERY, "dynamodb:BatchGetItem", "dynamodb:DeleteItem"},
             "Telemetry": {QUERY},
             "Segments/*": {"s3:GetObject", "s3:PutObject"},
             "Log": {QUERY},
@@ -26,10 +26,12 @@ PROMISES = Promises(
     routes=frozenset(
         {
             "GET /v1/anomalies",
+            "GET /v1/anomalies/bands",
             "GET /v1/anomalies/{id}",
             "POST /v1/anomalies/{id}/feedback",
             "GET /v1/anomalies/exclusions",
             "POST /v1/anomalies/exclusions",
+            "DELETE /v1/anomalies/exclusions/{id}",
             "POST /v1/anomalies/backtest",
         }
     ),

@@ -128,6 +128,11 @@ class AnomalyTable:
         }
         self._call("PutItem", {"TableName": self._table, "Item": item})
 
+    def include(self, key: str) -> bool:
+        """Take the window named ``key`` back; return whether there was one."""
+        request = {"TableName": self._table, "Key": _key(EXCLUDED, key), "ReturnValues": "ALL_OLD"}
+        return "Attributes" in self._call("DeleteItem", request)
+
     def excluded_windows(self) -> tuple[Window, ...]:
         """Return all windows that are left out of baselines."""
         return tuple(

@@ -107,7 +107,7 @@ def judge(memory: Memory, bucket: Bucket, rules: Rules) -> Verdict:
         is_silence, is_steady, (minute - own["born"] >= rules.history) & ~np.isnan(scores.expected)
     ).astype(bool)
     is_candidate = rules.judged & is_known & has_history
-    is_high, is_far = _beyond(value, bucket.weight, scores, rules)
+    is_high, is_far = beyond(value, bucket.weight, scores.expected, rules)
     score = np.where(is_silence, np.where(value == 0, SILENCE_SCORE, 0.0), scores.score)
     score = np.where(bucket.is_novel, NOVEL_SCORE, score)
     is_high, is_far = is_high & ~is_silence, is_far | (is_silence & (value == 0))
@@ -176,22 +176,27 @@ def _open_rows(memory: Memory) -> tuple[Flags, NDArray[np.int64]]:
     return since >= 0, since
 
 
-def _steady(own: Columns, value: Floats, is_silence: Flags, is_learned: Flags) -> Flags:
-    """Return of which services silence would be a surprise; then remember whether each was heard."""
+def steady(own: Columns, is_silence: Flags) -> Flags:
+    """Return of which rows of silence it would be a surprise: those of services that are heard steadily."""
     steps = own["steps"]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = own["steady"] / (1 - (1 - STEADY_WEIGHT) ** steps)
         is_steady: Flags = is_silence & (steps >= STEADY_BUCKETS) & (share >= STEADY_RATIO)
-    rows = is_silence & ~np.isnan(value) & is_learned
-    own["steady"][rows] += np.float32(STEADY_WEIGHT) * (value[rows] - own["steady"][rows]).astype(np.float32)
-    steps[rows] += 1
     return is_steady
 
 
-def _beyond(value: Floats, weight: Floats, scores: Scores, rules: Rules) -> tuple[Flags, Flags]:
+def _steady(own: Columns, value: Floats, is_silence: Flags, is_learned: Flags) -> Flags:
+    """Return of which services silence would be a surprise; then remember whether each was heard."""
+    is_steady = steady(own, is_silence)
+    rows = is_silence & ~np.isnan(value) & is_learned
+    own["steady"][rows] += np.float32(STEADY_WEIGHT) * (value[rows] - own["steady"][rows]).astype(np.float32)
+    own["steps"][rows] += 1
+    return is_steady
+
+
+def beyond(value: Floats, weight: Floats, expected: Floats, rules: Rules) -> tuple[Flags, Flags]:
     """Return which values lie above what was expected, and which by more than all floors and chance, and on a side
-    that is looked at."""
-    expected = scores.expected
+    that is looked at; ``weight`` requests or lines are behind each."""
     with np.errstate(invalid="ignore", divide="ignore"):
         is_high = ~(value < expected)
         distance = np.abs(value - expected)

@@ -76,8 +76,9 @@ def window_of(content: Mapping[str, Any]) -> Window:
 
 
 def window_json(window: Window) -> dict[str, str]:
-    """Return ``window`` as ``window_of`` reads it."""
+    """Return ``window`` as ``window_of`` reads it, with the id by which it can be taken back."""
     return {
+        "exclusion_id": window.key,
         "service": window.service or EVERY,
         "from": format_time(time_of(window.first_minute)),
         "to": format_time(time_of(window.end_minute)),

@@ -33,12 +33,13 @@ def unknown(memory: Memory, rules: Rules, verdict: Verdict, bucket: Bucket) -> U
         elif is_silence[row]:
             if not is_unsteady[row] and age[row] > rules.history[row]:
                 continue
-            why = NOT_STEADY if is_unsteady[row] else _too_short(int(age[row]), int(rules.history[row]))
+            why = NOT_STEADY if is_unsteady[row] else too_short(int(age[row]), int(rules.history[row]))
         else:
-            why = _too_short(int(age[row]), int(rules.history[row]))
+            why = too_short(int(age[row]), int(rules.history[row]))
         found.setdefault(key.service, {})[name] = why
     return found
 
 
-def _too_short(age: int, needed: int) -> str:
+def too_short(age: int, needed: int) -> str:
+    """Return that a series known for ``age`` minutes is judged after ``needed``."""
     return f"too little history: {age / HOUR:.1f} h, and {max(needed / HOUR, age / HOUR):.0f} h are needed"

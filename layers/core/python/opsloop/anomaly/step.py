@@ -58,6 +58,13 @@ def fresh(rows: int) -> Columns:
     return {name: np.full((rows, *shape), value, dtype=kind) for name, (kind, shape, value) in FORM.items()}
 
 
+def turned(memory: Columns, rows: NDArray[np.int64], hour: int) -> Columns:
+    """Return the memory of ``rows`` as it is when their next values come in ``hour`` (since the epoch); a copy."""
+    one = {name: column[rows] for name, column in memory.items()}
+    _turn_hour(one, hour)
+    return one
+
+
 def step(
     memory: Columns, rows: NDArray[np.int64], second: int, values: Floats, is_learnt: NDArray[np.bool_] | None = None
 ) -> Votes:
