@@ -54,7 +54,7 @@ class HealthStack(Stack):
         layers = Layers(self, "Layers", target=state.deployment.target)
         self._probe(layers, state)
         self._check(layers, state)
-        self._measure(layers, state, metrics_every or Duration.minutes(15))
+        self._measure(layers, state, metrics_every or Duration.minutes(30))
         self._platform(layers, state)
 
     def _probe(self, layers: Layers, state: StateStack) -> None:
