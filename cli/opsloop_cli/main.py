@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from opsloop_cli.commands import (
     alert,
     anomaly,
+    dashboard,
     graph,
     keys,
     kpi,
@@ -61,6 +62,7 @@ app.add_typer(telemetry.app, name="telemetry")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(log.app, name="log")
 app.add_typer(search.app, name="search")
+app.add_typer(dashboard.app, name="dashboard")
 
 
 def _show_version(is_wanted: bool) -> None:
