@@ -46,7 +46,8 @@ class AlertStack(Stack):
     ) -> None:
         super().__init__(scope, id_, **kwargs)
         layers = Layers(self, "Layers", target=state.deployment.target)
-        links = {"console": console_url, "api": api_url or str(state.api_stage.url), "runbook": runbook_url}
+        address = (api_url or str(state.api_stage.url)).rstrip("/")
+        links = {"console": console_url or f"{address}/console", "api": address, "runbook": runbook_url}
         self._notify(layers, state, mail_sender, links)
         self._respond(layers, state)
 

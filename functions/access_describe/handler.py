@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from aws_lambda_powertools import Logger, Metrics
 
 from opsloop.adapters.catalog_layer import load_openapi
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import NotFoundError
 from opsloop.runtime.http import Api, MethodNotAllowedError
 from opsloop.runtime.request import Request
@@ -15,6 +15,7 @@ from opsloop.runtime.response import Response, document_response, json_response
 from opsloop.runtime.settings import read_settings
 
 MAX_AGE_S = 300
+CONSOLE = "/console"
 METHODS = {"get", "put", "post", "delete", "patch"}
 
 
@@ -24,7 +25,12 @@ class Settings:
 
 
 def refuse(request: Request) -> Response:
-    """Refuse what no function answers: 405 on a path that has other methods, else 404."""
+    """Refuse what no function answers: 405 on a path that has other methods, else 404.
+
+    API Gateway takes a path with a slash at its end for another one, and knows no route for that of the console.
+    """
+    if request.path == f"{CONSOLE}/" and request.method in ("GET", "HEAD"):
+        return see(f"{CONSOLE}?{request.raw_query}" if request.raw_query else CONSOLE)
     for path, operations in json.loads(load_openapi())["paths"].items():
         if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)), request.path):
             raise MethodNotAllowedError(request.method, [name.upper() for name in METHODS & operations.keys()])
@@ -44,11 +50,19 @@ def describe(request: Request) -> Response:
 
 
 @api.route("GET", "/", scope=None)
-def welcome(_request: Request) -> Response:
-    """Answer name, version and links."""
+def welcome(request: Request) -> Response:
+    """Answer name, version and links; send browsers to the console."""
+    if "text/html" in request.headers.get("accept", ""):
+        return see(CONSOLE)
     document = json.loads(load_openapi())
     about = document["info"]
-    return json_response({"name": about["title"], "version": about["version"], "links": links(document["paths"])})
+    answer = json_response({"name": about["title"], "version": about["version"], "links": links(document["paths"])})
+    return replace(answer, headers={**answer.headers, "vary": "accept"})
+
+
+def see(place: str) -> Response:
+    """Send the caller on to ``place``, a path of ours."""
+    return Response(302, headers={"location": place.encode("ascii", "replace").decode(), "vary": "accept"})
 
 
 def links(paths: Iterable[str]) -> dict[str, str]:

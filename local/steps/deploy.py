@@ -77,7 +77,8 @@ def bootstrap(state: StateDir) -> None:
 
 def synth(state: StateDir) -> None:
     """Write the templates and build the layers into the state directory."""
-    links = ("-c", f"api_url={remembered_ports(state).door_url}", "-c", f"runbook_url={RUNBOOKS.as_uri()}")
+    door = remembered_ports(state).door_url
+    links = ("-c", f"api_url={door}", "-c", f"console_url={door}/console", "-c", f"runbook_url={RUNBOOKS.as_uri()}")
     context = (*CONTEXT, "-c", f"search={search.endpoint(state)}", *links)
     run_cdk(state, "cdk-synth", "synth", "--quiet", "--output", state.root / "cdk.out", *context)
 

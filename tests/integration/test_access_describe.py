@@ -54,3 +54,18 @@ def test_a_described_path_with_another_method_is_405_and_names_those_that_it_has
     answer = handler.lambda_handler(http_event("PATCH", path), context)
     methods = "GET, POST" if path == "/v1/keys" else "DELETE"
     assert (answer["statusCode"], answer["headers"]["allow"]) == (405, methods)
+
+
+def test_browsers_are_sent_to_the_console_and_scripts_are_not(handler, event, http_event, context):
+    answer = handler.lambda_handler(event("access_describe/browser"), context)
+    assert (answer["statusCode"], answer["headers"]["location"], answer["body"]) == (302, "/console", "")
+    for accept in ("", "*/*", "application/json"):
+        plain = handler.lambda_handler(http_event("GET", "/", headers={"accept": accept}), context)
+        assert (plain["statusCode"], plain["headers"]["vary"]) == (200, "accept")
+
+
+def test_the_consoles_address_with_a_slash_leads_to_the_one_without_and_keeps_the_view(handler, http_event, context):
+    for query, place in (("", "/console"), ("from=-6h&tz=UTC", "/console?from=-6h&tz=UTC")):
+        answer = handler.lambda_handler(http_event("GET", "/console/", query=query), context)
+        assert (answer["statusCode"], answer["headers"]["location"]) == (302, place)
+    assert handler.lambda_handler(http_event("POST", "/console/"), context)["statusCode"] == 404

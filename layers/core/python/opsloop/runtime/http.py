@@ -101,11 +101,13 @@ class Api:
     ) -> Callable[[Handle], Handle]:
         """Answer ``method`` on ``pattern`` (``/v1/keys/{key_id}``) with the decorated function.
 
-        ``scope`` None opens the route to everybody. ``query`` names the parameters that it knows: any other is
-        answered 400, so that a misspelt filter is not silently no filter; None: the query is not read at all.
+        ``{name+}`` at its end takes whatever follows, slashes too. ``scope`` None opens the route to everybody.
+        ``query`` names the parameters that it knows: any other is answered 400, so that a misspelt filter is not
+        silently no filter; None: the query is not read at all.
         ``credentials`` returns what stands for the ``Authorization`` header where a protocol carries the key elsewhere.
         """
-        matcher = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern)))
+        part = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern))
+        matcher = re.compile(re.sub(r"\\{(\w+)\\\+\\}", r"(?P<\1>.+)", part), re.DOTALL)
 
         def register(handle: Handle) -> Handle:
             if scope is not None and self._authenticator is None:

@@ -22,7 +22,8 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 class Request:
     """One request. Header names are lower case; ``now`` is when it arrived; ``key`` is set on routes with a scope.
 
-    ``cookies`` are pairs ``name=value``; ``address`` is the network address that it came from. ``csrf_token`` is set
+    ``cookies`` are pairs ``name=value``; ``address`` is the network address that it came from;
+    ``raw_query`` the query as it was sent. ``csrf_token`` is set
     where the key is a session, which came in a cookie. ``is_text``: the gateway handed the body over as text, so that
     bytes other than UTF-8 did not survive.
     What a route adds to ``facts`` is said in the request's log line.
@@ -42,6 +43,7 @@ class Request:
     cookies: tuple[str, ...] = ()
     csrf_token: str = ""
     address: str = ""
+    raw_query: str = ""
     facts: dict[str, object] = field(default_factory=dict)
 
     def text(self, name: str, *, default: str | None = None) -> str:
@@ -102,6 +104,7 @@ def read_request(event: Mapping[str, Any]) -> Request:
         correlation_id=_correlation_id(headers, request_id),
         cookies=_cookies(event, headers),
         address=about["http"].get("sourceIp", ""),
+        raw_query=event.get("rawQueryString", ""),
     )
 
 

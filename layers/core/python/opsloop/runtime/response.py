@@ -31,7 +31,7 @@ class Response:
         """Return what API Gateway (payload 2.0) expects from a function."""
         headers = {**_DEFAULT_HEADERS, **self.headers, "x-correlation-id": correlation_id}
         body = b"" if method == "HEAD" else self.body
-        is_text = "json" in headers.get("content-type", "json")
+        is_text = "json" in headers.get("content-type", "json") and "content-encoding" not in headers
         event: dict[str, Any] = {
             "statusCode": self.status,
             "headers": headers,
@@ -49,10 +49,17 @@ def json_response(document: object, *, status: int = 200, content_type: str = "a
 
 def document_response(request: Request, body: bytes, *, content_type: str, max_age_s: int) -> Response:
     """Return a document with its ETag, or 304 without it if the caller has it already."""
+    return tagged_response(
+        request, body, {"content-type": content_type, "cache-control": f"public, max-age={max_age_s}"}
+    )
+
+
+def tagged_response(request: Request, body: bytes, headers: Mapping[str, str]) -> Response:
+    """Return ``body`` and ``headers`` with an ETag, or 304 without the body if the caller has it already."""
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"content-type": content_type, "etag": etag, "cache-control": f"public, max-age={max_age_s}"}
+    tagged = {**headers, "etag": etag}
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    return Response(304, b"", headers) if known & {etag, "*"} else Response(200, body, headers)
+    return Response(304, b"", tagged) if known & {etag, "*"} else Response(200, body, tagged)
 
 
 def problem(error: OpsloopError, request: Request, extra: Mapping[str, Any] | None = None) -> Response:
