@@ -49,7 +49,7 @@ def test_an_invocation_is_counted_and_still_logged(cloud: Cloud) -> None:
 
 def test_what_the_emulator_counted_itself_is_not_counted_twice(cloud: Cloud) -> None:
     cloud.functions._emit_lambda_metrics(NAME, duration_ms=40.0, error=False, throttle=False)
-    assert (cloud.points["twice"], cloud.total("Invocations")) == ([], 0)
+    assert (cloud.points["twice"], cloud.total("Invocations"), cloud.total("Throttles")) == ([], 0, 0)
 
 
 def test_an_invocation_that_is_turned_away_is_a_throttle(cloud: Cloud) -> None:
