@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from opsloop.anomaly import peaks
 from opsloop.anomaly import series as of
 from opsloop.anomaly.judge import Bucket, judge
 from opsloop.anomaly.policy import FLOORS, policy_from, rules
@@ -162,6 +163,18 @@ def test_a_preset_is_the_edge_where_it_is_the_nearer_one():
     assert with_preset.high[row, 0] == pytest.approx(1.5 * with_preset.expected[row, 0], rel=1e-3)
     plain = limits(memory, judged_by(memory, wide), np.array([END + 4 * HOUR]))
     assert plain.high[row, 0] >= 2 * plain.expected[row, 0]
+
+
+def test_what_leaps_every_day_at_an_hour_may_leap_at_that_hour():
+    memory = decode(remembered())
+    row = memory.keys.index(Key("web", of.RATE))
+    minutes = END + np.array([4, 9]) * HOUR + 30
+    plain = limits(memory, judged_by(memory), minutes)
+    for days in (1, 2):
+        memory.maths["peaks"][row, :, ((END + 4 * HOUR) // HOUR - 24 * days) % peaks.HOURS] = peaks.code(np.array(4.0))
+    leaping = limits(memory, judged_by(memory), minutes)
+    assert leaping.high[row, 0] > 2 * plain.high[row, 0]
+    assert leaping.high[row, 1] == plain.high[row, 1]
 
 
 def test_quiet_days_stay_within_the_band_learnt_from_them():
