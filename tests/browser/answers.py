@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.browser import answers_anomaly, answers_kpi, answers_log
+from tests.browser import answers_anomaly, answers_kpi, answers_log, answers_platform
 from tests.browser.shop import NOW, iso
 from tests.browser.stub import Answer, Answers, Asked, RefusedError
 
@@ -45,9 +45,10 @@ def signs_in(role: str) -> Answer:
 
 def answers(role: str = "admin") -> Answers:
     """Return the answers to one who is signed in with ``role``."""
-    own: Answers = {
+    own: dict[str, Answer] = {
         "GET /v1/session": lambda _: session_of(role),
         "POST /v1/session": signs_in(role),
         "DELETE /v1/session": lambda _: None,
     }
-    return {**own, **answers_kpi.ANSWERS, **answers_anomaly.ANSWERS, **answers_log.ANSWERS}
+    parts = (answers_kpi, answers_anomaly, answers_log, answers_platform)
+    return own | {route: answer for part in parts for route, answer in part.ANSWERS.items()}

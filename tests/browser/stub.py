@@ -50,7 +50,7 @@ class Stub:
     def __init__(self, site: Path, answers: Answers) -> None:
         self.site = site
         self.asked: list[Asked] = []
-        self._answers = dict(answers)
+        self.answers = dict(answers)
         self._held: list[tuple[Route, Request]] = []
         self._hold = ""
 
@@ -60,12 +60,12 @@ class Stub:
 
     def answer(self, route: str, answer: Answer) -> None:
         """Answer ``route`` otherwise from now on."""
-        self._answers[route] = answer
+        self.answers[route] = answer
 
     def change(self, change: Callable[[str, Any], Any]) -> None:
         """Pass every answer through ``change(route, document)`` from now on."""
-        for route, before in list(self._answers.items()):
-            self._answers[route] = lambda asked, route=route, before=before: change(route, before(asked))
+        for route, before in list(self.answers.items()):
+            self.answers[route] = lambda asked, route=route, before=before: change(route, before(asked))
 
     def fail(self, pattern: str, status: int = 503) -> None:
         """Refuse every question whose path matches ``pattern`` from now on; questions about the session go on."""
@@ -73,9 +73,9 @@ class Stub:
         def refuse(asked: Asked) -> Any:
             raise RefusedError(status, "Service Unavailable", "the KPI table does not answer", correlation_id="c0rr-1d")
 
-        for route in self._answers:
+        for route in self.answers:
             if re.search(pattern, route) and not route.endswith("/v1/session"):
-                self._answers[route] = refuse
+                self.answers[route] = refuse
 
     def hold(self, pattern: str) -> None:
         """Keep questions whose path matches ``pattern`` waiting until ``release``."""
@@ -121,7 +121,7 @@ class Stub:
         try:
             if found is None:
                 raise RefusedError(404, "Not Found", f"the stub knows no {request.method} {parts.path}")
-            document = self._answers[found[0]](asked)
+            document = self.answers[found[0]](asked)
         except RefusedError as refusal:
             route.fulfill(
                 status=refusal.status, content_type="application/problem+json", body=json.dumps(refusal.document)
@@ -134,9 +134,9 @@ class Stub:
 
     def find(self, method: str, path: str) -> tuple[str, dict[str, str]] | None:
         """Return the route that answers ``path``, and what stands in its braces; exact routes come first."""
-        if f"{method} {path}" in self._answers:
+        if f"{method} {path}" in self.answers:
             return f"{method} {path}", {}
-        for route in self._answers:
+        for route in self.answers:
             wanted, _, template = route.partition(" ")
             names = re.findall(r"\{(\w+)\}", template)
             match = names and wanted == method and re.fullmatch(re.sub(r"\{\w+\}", "([^/]+)", template), path)

@@ -1,0 +1,91 @@
+"""What senders say is text: shown as it is, never an element, never code, never an address that leads elsewhere."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.answers import answers
+from tests.browser.hostile import LONG, MARKUP, SURPRISES, harmless, hostile
+from tests.browser.looks import sticking_out
+from tests.browser.opened import PHONE, open_page, watch_of
+from tests.browser.places import PLACES
+from tests.browser.stub import Asked, Stub
+
+OF_SENDERS = """
+() => {
+  const made = document.querySelectorAll('#planted, iframe, object, embed, base, main img, body script, [onerror]');
+  const links = [...document.querySelectorAll('a[href]')].filter((link) => link.protocol !== location.protocol);
+  return [...[...made].map((one) => one.outerHTML), ...links.map((link) => `leads to ${link.protocol}`)];
+}
+"""
+
+
+def said_by(stub: Stub, surprise: str) -> None:
+    """Let every text of a sender end in ``surprise``; pages find what they ask for by these names."""
+
+    def changed(answer: Callable[[Asked], Any]) -> Callable[[Asked], Any]:
+        def said(asked: Asked) -> Any:
+            parameters = harmless(surprise, asked.parameters)
+            return hostile(
+                surprise, answer(replace(asked, query=harmless(surprise, asked.query), parameters=parameters))
+            )
+
+        return said
+
+    for route, answer in answers().items():
+        if not route.endswith("/v1/session"):
+            stub.answer(route, changed(answer))
+
+
+def made_of_text(page: Page) -> list[str]:
+    """Return the elements and addresses that could only be there if a text had become one."""
+    found: list[str] = page.evaluate(OF_SENDERS)
+    return found
+
+
+def open_hostile(page: Page, place: str, surprise: str) -> Page:
+    """Bring a page to a place whose service is called so, and to the same place on a phone."""
+    path = PLACES[place]
+    if path.startswith("/services/"):
+        path += quote(surprise, safe="")
+    return open_page(page, path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_markup_of_senders_is_text(place: str, stub: Stub, page: Page):
+    said_by(stub, MARKUP)
+    open_hostile(page, place, MARKUP)
+    assert made_of_text(page) == []
+    assert MARKUP in page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("surprise", SURPRISES, ids=range(len(SURPRISES)))
+def test_no_text_of_senders_becomes_more_than_text(surprise: str, stub: Stub, page: Page):
+    said_by(stub, surprise)
+    for place in PLACES:
+        open_hostile(page, place, surprise)
+        assert made_of_text(page) == [], place
+        assert page.locator("main [role=alert]").all_text_contents() == [], place
+
+
+def test_very_long_words_do_not_widen_a_page(stub: Stub, page: Page):
+    said_by(stub, LONG)
+    for size in (page.viewport_size, PHONE):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        for place in PLACES:
+            open_hostile(page, place, LONG)
+            assert sticking_out(page) == [], f"{place} on {size}"
+
+
+def test_text_that_did_become_an_element_is_found(stub: Stub, page: Page):
+    said_by(stub, MARKUP)
+    open_page(page)
+    page.evaluate("(text) => { document.querySelector('h1').innerHTML = text; }", MARKUP)
+    assert any("planted" in one for one in made_of_text(page))
+    watch_of(page).allow("CSP violation: script-src-attr|Executing inline event handler|violates the following")
+    page.evaluate("document.querySelector('a').href = 'javascript:alert(3)'")
+    assert "leads to javascript:" in made_of_text(page)
