@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from opsloop.adapters.anomaly_table import AnomalyTable
 from opsloop.adapters.segment_store import SegmentStore
 from opsloop.adapters.telemetry_blocks import BlockTable
 from opsloop.anomaly.record import anomaly_id
@@ -67,13 +66,13 @@ def stored(aws):
     points = [from_points([one], np.array([0]), np.array([FIVE]), np.array([value])) for one, value in measured]
     blocks.save(replace(made, version=0, cells=merge([made.cells, *points])), now=NOW, retention_days=35)
     blocks.note_services([SeenService("web", FIVE, minute_of(NOW)), SeenService("batch", FIVE, FIVE)])
-    AnomalyTable(aws.names["ANOMALY_TABLE"]).put(ANOMALY, judged_to=SIX)
 
 
 @pytest.fixture
-def ask(stored, load_handler, tokens, http_event, context):
+def ask(stored, load_handler, tokens, http_event, context, monkeypatch):
     """Return ``ask(path, parameters)``: the whole answer, status 200, which agrees with the API description."""
     handlers = {name: load_handler(name) for name in set(PATHS.values())}
+    monkeypatch.setattr(handlers["anomaly_query"].anomalies, "open", lambda: (ANOMALY,))
 
     def send(path: str, parameters: list[tuple[str, str]]) -> dict[str, Any]:
         event = http_event("GET", path, query=urlencode(parameters), token=tokens["read"], now=NOW)
