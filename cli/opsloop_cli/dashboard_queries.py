@@ -147,7 +147,7 @@ def _json_field(question: Question, column: Column) -> dict[str, str]:
     elif len(column.path) > 1:  # an attribute may be missing, and all fields must be of one length
         value = f'({value} ? {value} : "")'
     rows = f"{question.rows}[{_jsonata_path(question.only)}]"
-    return {**about, "jsonPath": f"{rows}.{value}", "language": "jsonata"}
+    return {**about, "jsonPath": f"[{rows}.{value}]", "language": "jsonata"}  # brackets: an array, also of no row
 
 
 def _jsonata_path(path: Path) -> str:

@@ -122,8 +122,8 @@ def jsonpath(expression: str, answer: dict[str, Any]) -> list[Any]:
 
 
 def jsonata(expression: str, answer: dict[str, Any]) -> list[Any]:
-    """Evaluate ``rows[a].b``, with b a path, ``$toMillis(path)`` or ``(path ? path : "")``."""
-    rows, only, value = re.fullmatch(r"(\w+)\[([^\]]+)\]\.(.+)", expression).groups()
+    """Evaluate ``[rows[a].b]``, with b a path, ``$toMillis(path)`` or ``(path ? path : "")``."""
+    rows, only, value = re.fullmatch(r"\[(\w+)\[([^\]]+)\]\.(.+)\]", expression).groups()
     kept = [row for row in answer[rows] if value_at(row, jsonata_keys(only))]
     if found := re.fullmatch(r"\$toMillis\((.+)\)", value):
         times = [value_at(row, jsonata_keys(found[1])) for row in kept]
