@@ -31,7 +31,8 @@ test("durations change their unit where people do", () => {
 
 test("bytes, rates and dollars", () => {
   assert.deepEqual([0, 1023, 1536, 1048576].map(bytesText), ["0 B", "1023 B", "1.5 KiB", "1 MiB"]);
-  assert.deepEqual([0, 0.5, 12].map(rateText), ["0/s", "30/min", "12/s"]);
+  assert.deepEqual([0, 0.5, 12].map((rate) => rateText(rate)), ["0/s", "30/min", "12/s"]);
+  assert.deepEqual([rateText(1.21, [0.3]), rateText(0.3, [1.21]), rateText(0, [0.3]), rateText(2, [null])], ["72.6/min", "18/min", "0/min", "2/s"]);
   assert.deepEqual([0, 0.004, 3.456, 12345].map(dollarText), ["$0.00", "< $0.01", "$3.46", "$12\u202f345"]);
   assert.equal(valueText(4, "{connection}"), "4 connection");
   assert.equal(valueText(4, "1"), "4");

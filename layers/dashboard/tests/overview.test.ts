@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { bandPath, highestOf, linePath } from "../src/charts/sparkline_path.ts";
-import { conditionOf, grouped } from "../src/lib/condition.ts";
+import { conditionOf, grouped, measureCondition } from "../src/lib/condition.ts";
 import type { AnomaliesAnswer, Anomaly, Service } from "../src/lib/types.ts";
 import { changesOf } from "../src/pages/overview/changes.ts";
 
@@ -30,6 +30,11 @@ test("silence, no judgement and no answer are UNKNOWN, never healthy", () => {
   assert.equal(conditionOf(service("web"), undefined), "unknown");
   for (const who of ["web", "*"]) assert.equal(conditionOf(service("web"), answer([], [{ service: who, measure: "", metric: "", reason: "" }])), "unknown");
   assert.equal(conditionOf(service("web"), answer([], [{ service: "web", measure: "p95", metric: "", reason: "" }])), "healthy");
+});
+
+test("a measure is as its own anomalies are", () => {
+  const all = answer([anomaly("a"), anomaly("b", { measure: "p95", severity: "info" }), anomaly("c", { measure: "rate", state: "ended" })]);
+  assert.deepEqual(["error_ratio", "p95", "rate"].map((measure) => measureCondition("web", measure, all)), ["anomalous", "degraded", "healthy"]);
 });
 
 test("effects stand under their origin, and alone where it is not known", () => {

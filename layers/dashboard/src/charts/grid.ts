@@ -14,6 +14,12 @@ export function gridOf(answer: { from: string; step_s: number; points: number })
   return { from: Date.parse(answer.from), stepS: answer.step_s, points: answer.points };
 }
 
+/** Return how many points from the first on are over: an open one would look like a fall. At least one is left. */
+export function completePoints(answer: { from: string; step_s: number; points: number; complete_to: string }): number {
+  const over = Math.floor((Date.parse(answer.complete_to) - Date.parse(answer.from)) / 1_000 / answer.step_s);
+  return Math.max(1, Math.min(answer.points, over));
+}
+
 /** Return the times of the points in seconds since the epoch. */
 export function timesOf(grid: Grid): number[] {
   const first = grid.from / 1_000;

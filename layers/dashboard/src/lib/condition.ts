@@ -15,6 +15,16 @@ export function conditionOf(service: Service, answer: AnomaliesAnswer | undefine
   return isJudged(service.service, answer) ? "healthy" : "unknown";
 }
 
+/** The name under which opsloop tells of itself; its health says how it is, not the detector. */
+export const OWN_SERVICE = "opsloop";
+
+/** Return how one measure of a whole service is: by its own open anomalies alone. */
+export function measureCondition(service: string, measure: string, answer: AnomaliesAnswer | undefined): Condition {
+  const open = (answer?.anomalies ?? []).filter((one) => one.state === "open" && one.service === service && one.measure === measure);
+  if (open.some((one) => one.severity !== "info")) return "anomalous";
+  return open.length > 0 ? "degraded" : "healthy";
+}
+
 /** Return whether anything of a service is judged: no entry says that all of it, or of everything, cannot be. */
 export function isJudged(service: string, answer: AnomaliesAnswer): boolean {
   return !answer.unknown.some((one) => one.measure === "" && (one.service === service || one.service === "*"));

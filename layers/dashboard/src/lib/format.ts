@@ -51,10 +51,14 @@ export function bytesText(value: Known): string {
   return `${figures(Math.sign(value) * size)} ${units[unit]}`;
 }
 
-/** Return requests per second or, where that is less than one, per minute; `perSecond` is the rate in 1/s. */
-export function rateText(perSecond: Known): string {
+/**
+ * Return requests per second or, where that is less than one, per minute; `perSecond` is the rate in 1/s. Rates that
+ * stand side by side have one unit, that of the least of them: name the others in `beside`.
+ */
+export function rateText(perSecond: Known, beside: Known[] = []): string {
   if (perSecond === null || perSecond === undefined || !Number.isFinite(perSecond)) return UNKNOWN_TEXT;
-  return perSecond >= 1 || perSecond === 0 ? `${numberText(perSecond)}/s` : `${numberText(perSecond * 60)}/min`;
+  const isSmall = [perSecond, ...beside].some((rate) => typeof rate === "number" && rate > 0 && rate < 1);
+  return isSmall ? `${numberText(perSecond * 60)}/min` : `${numberText(perSecond)}/s`;
 }
 
 /** Return US dollars: cents below ten, whole above a thousand. */

@@ -21,6 +21,8 @@ export interface SeriesAnswer {
   to: string;
   step_s: number;
   points: number;
+  /** Points that begin at this time or later are not over yet. */
+  complete_to: string;
   series: KpiSeries[];
 }
 

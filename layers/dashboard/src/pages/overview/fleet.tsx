@@ -2,17 +2,17 @@
 
 import type { JSX } from "preact";
 
-import { scaled } from "../../charts/grid.ts";
+import { completePoints, scaled } from "../../charts/grid.ts";
 import type { Values } from "../../charts/grid.ts";
 import { Sparkline } from "../../charts/sparkline.tsx";
 import { Panel, Skeleton } from "../../components/panel.tsx";
 import { StateBadge } from "../../components/state.tsx";
 import type { Condition } from "../../components/state.tsx";
-import { conditionOf } from "../../lib/condition.ts";
+import { conditionOf, measureCondition } from "../../lib/condition.ts";
 import { millisText, percentText, rateText, UNKNOWN_TEXT } from "../../lib/format.ts";
 import { linkTo } from "../../lib/router.ts";
 import { agoText } from "../../lib/time.ts";
-import type { AnomaliesAnswer, BandsAnswer, BandSeries, KpiSeries, SeriesAnswer, Service } from "../../lib/types.ts";
+import type { AnomaliesAnswer, BandsAnswer, KpiSeries, SeriesAnswer, Service } from "../../lib/types.ts";
 
 const TIERS: Record<number, string> = { 1: "Tier 1, users notice at once", 2: "Tier 2", 3: "Tier 3", 4: "Tier 4, nobody waits for it" };
 
@@ -22,29 +22,28 @@ interface FleetProps {
   series: SeriesAnswer | undefined;
   /** The figures are on their way: places are kept for them. */
   isWaiting: boolean;
+  isRefreshing: boolean;
   bands: BandsAnswer | undefined;
   now: number;
 }
 
-/** One panel per tier, the most important first. */
+/** All services, the most important tier first. */
 export function Fleet(props: FleetProps): JSX.Element {
   const tiers = [...new Set(props.services.map((one) => one.tier))].sort();
   return (
-    <>
-      {tiers.map((tier) => {
-        const services = props.services.filter((one) => one.tier === tier);
-        return (
-          <Panel key={tier} title={TIERS[tier] ?? `Tier ${tier}`} note={services.length === 1 ? "1 service" : `${services.length} services`} isFlush>
-            <div class="fleet">
-              <div class="fleet-row is-head" aria-hidden="true">
-                <span>Service</span><span>State</span><span>Requests</span><span>Errors</span><span>Latency, p95</span>
-              </div>
-              {services.map((service) => <Row key={service.service} service={service} {...props} />)}
-            </div>
-          </Panel>
-        );
-      })}
-    </>
+    <Panel title="Services" note={`${props.services.length}`} isFlush isBusy={props.isRefreshing}>
+      <div class="fleet">
+        <div class="fleet-row is-head" aria-hidden="true">
+          <span>Service</span><span>State</span><span>Requests</span><span>Errors</span><span>Latency, p95</span>
+        </div>
+        {tiers.map((tier) => (
+          <section key={tier} aria-label={TIERS[tier] ?? `Tier ${tier}`}>
+            <h3 class="fleet-tier">{TIERS[tier] ?? `Tier ${tier}`}</h3>
+            {props.services.filter((one) => one.tier === tier).map((service) => <Row key={service.service} service={service} {...props} />)}
+          </section>
+        ))}
+      </div>
+    </Panel>
   );
 }
 
@@ -52,13 +51,18 @@ function Row(props: FleetProps & { service: Service }): JSX.Element {
   const { service, series, bands } = props;
   const condition = conditionOf(service, props.open);
   const own: Partial<KpiSeries> = series?.series.find((one) => one.service === service.service && one.operation === "") ?? {};
-  const step = series?.step_s ?? 1;
-  const band = (measure: string): BandSeries | undefined =>
-    bands?.series.find((one) => one.service === service.service && one.measure === measure && one.operation === "" && one.judged);
-  const perSecond = (values: Values | undefined): Values | undefined => values && scaled(values, 1 / step);
-  const rate = band("rate");
-  const factor = rate ? factorOf(rate.unit, step) : 1;
-  const shared = { condition, isWaiting: props.isWaiting };
+  const points = series ? completePoints(series) : 0;
+  const figure = (measure: string, values: Values | undefined, factor = 1): Pick<FigureProps, "values" | "band" | "condition" | "isWaiting"> => {
+    const band = bands?.series.find((one) => one.service === service.service && one.measure === measure && one.operation === "" && one.judged);
+    const part = (column: Values | undefined, by: number): Values | undefined => column && scaled(column.slice(0, points), by);
+    const usual = measure === "rate" && band ? factorOf(band.unit, series?.step_s ?? 1) : 1;
+    return {
+      values: part(values, factor),
+      band: band && { expected: part(band.expected, usual), low: part(band.low, usual), high: part(band.high, usual) },
+      condition: measureCondition(service.service, measure, props.open),
+      isWaiting: props.isWaiting,
+    };
+  };
   return (
     <a class="fleet-row" href={linkTo(`/services/${encodeURIComponent(service.service)}`)}>
       <span class="fleet-name">
@@ -69,9 +73,9 @@ function Row(props: FleetProps & { service: Service }): JSX.Element {
         <StateBadge condition={condition} />
         {condition === "unknown" && <small class="quiet small"><br />{service.last_seen ? `heard ${agoText(Date.parse(service.last_seen), props.now)}` : "never heard"}</small>}
       </span>
-      <Figure label="Requests" values={perSecond(own.requests)} low={rate && scaled(rate.low, factor)} high={rate && scaled(rate.high, factor)} text={rateText} {...shared} />
-      <Figure label="Errors" values={own.error_ratio} low={band("error_ratio")?.low} high={band("error_ratio")?.high} least={0.02} text={percentText} {...shared} />
-      <Figure label="p95" values={own.p95_ms} low={band("p95")?.low} high={band("p95")?.high} text={millisText} {...shared} />
+      <Figure label="Requests" text={rateText} {...figure("rate", own.requests, 1 / (series?.step_s ?? 1))} />
+      <Figure label="Errors" text={percentText} least={0.02} {...figure("error_ratio", own.error_ratio)} />
+      <Figure label="p95" text={millisText} {...figure("p95", own.p95_ms)} />
     </a>
   );
 }
@@ -85,33 +89,31 @@ export function factorOf(unit: string, stepS: number): number {
 interface FigureProps {
   label: string;
   values: Values | undefined;
-  low?: Values | undefined;
-  high?: Values | undefined;
+  band: { expected: Values | undefined; low: Values | undefined; high: Values | undefined } | undefined;
   least?: number;
-  text: (value: number | null) => string;
+  text: (value: number | null, beside?: Array<number | null>) => string;
   condition: Condition;
   isWaiting: boolean;
 }
 
 function Figure(props: FigureProps): JSX.Element {
-  const { values, text } = props;
-  const known = values?.filter((value) => value !== null) ?? [];
-  const last = values?.[values.length - 1] ?? known[known.length - 1] ?? null;
-  const usual = middleOf(props.low, props.high);
+  const { values, band, text } = props;
+  const last = lastOf(values);
+  const usual = lastOf(band?.expected);
   return (
     <span class="fleet-figure">
       <span class="fleet-label">{props.label}</span>
       <span>
-        <b>{known.length > 0 ? text(last) : UNKNOWN_TEXT}</b>
-        <small>{usual === null ? "\u00a0" : `usual ${text(usual)}`}</small>
+        <b class={`is-${props.condition}`}>{last === null ? UNKNOWN_TEXT : text(last, [usual])}</b>
+        {usual !== null && <small>usual {text(usual, [last])}</small>}
       </span>
       {!values && props.isWaiting && <Skeleton height={28} />}
-      {values && <Sparkline label={`${props.label}: ${known.length > 0 ? text(last) : "UNKNOWN"}`} values={values} low={props.low} high={props.high} {...(props.least ? { least: props.least } : {})} condition={props.condition} />}
+      {values && <Sparkline label={`${props.label}: ${last === null ? "UNKNOWN" : text(last)}`} values={values} low={band?.low} high={band?.high} {...(props.least ? { least: props.least } : {})} condition={props.condition} />}
     </span>
   );
 }
 
-function middleOf(low: Values | undefined, high: Values | undefined): number | null {
-  const ends = [low?.[low.length - 1] ?? null, high?.[high.length - 1] ?? null];
-  return ends[0] === null || ends[1] === null || ends[0] === undefined || ends[1] === undefined ? null : (ends[0] + ends[1]) / 2;
+/** Return the newest point; what is unknown there stays unknown, however well the time before is known. */
+function lastOf(values: Values | undefined): number | null {
+  return values?.[values.length - 1] ?? null;
 }

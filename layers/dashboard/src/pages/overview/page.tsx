@@ -7,10 +7,9 @@ import { Icon } from "../../components/icon.tsx";
 import { Loaded, Panel, Told } from "../../components/panel.tsx";
 import { StateBadge, StateShape } from "../../components/state.tsx";
 import type { Condition } from "../../components/state.tsx";
-import { get, getAll } from "../../lib/api.ts";
-import type { ApiError } from "../../lib/api.ts";
+import { ApiError, get, getAll } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
-import { conditionOf, grouped } from "../../lib/condition.ts";
+import { conditionOf, grouped, OWN_SERVICE } from "../../lib/condition.ts";
 import { useQuery } from "../../lib/query.ts";
 import { linkTo } from "../../lib/router.ts";
 import { agoText, DAY, isoOf, timeText } from "../../lib/time.ts";
@@ -26,7 +25,7 @@ interface Page1 { services: Service[]; next: string | null }
 
 function View(): JSX.Element {
   const time = useTime();
-  const services = useQuery("services", (signal) => getAll<Page1, Service>("/v1/services", { limit: 1_000 }, (page) => page.services, { signal }), time.tick);
+  const services = useQuery("services", (signal) => getAll<Page1, Service>("/v1/services", { limit: 1_000 }, (page) => page.services.filter((one) => one.service !== OWN_SERVICE), { signal }), time.tick);
   const day = useQuery(
     "overview anomalies",
     (signal) => get<AnomaliesAnswer>("/v1/anomalies", { from: isoOf(time.now - DAY), limit: 1_000 }, signal),
@@ -39,7 +38,10 @@ function View(): JSX.Element {
     <div class="page">
       <header class="page-head">
         <h1>Overview</h1>
-        {services.data && <Verdict services={services.data} open={day.data} zone={time.zone} />}
+        <div class="verdict">
+          {services.data && <Verdict services={services.data} open={day.data} zone={time.zone} />}
+          <OwnHealth tick={time.tick} />
+        </div>
       </header>
       <OpenAnomalies query={day} now={time.now} />
       <Loaded query={services} height={320} empty={(all) => (all.length === 0 ? <NoServices /> : null)}>
@@ -47,7 +49,7 @@ function View(): JSX.Element {
           <>
             {series.error && <Missing error={series.error} what="The figures" onRetry={series.reload} />}
             {bands.error && <Missing error={bands.error} what="What is usual" onRetry={bands.reload} />}
-            <Fleet services={all} open={day.data} series={series.data} isWaiting={series.isLoading} bands={bands.data} now={time.now} />
+            <Fleet services={all} open={day.data} series={series.data} isWaiting={series.isLoading} isRefreshing={series.isRefreshing} bands={bands.data} now={time.now} />
           </>
         )}
       </Loaded>
@@ -86,11 +88,29 @@ function Verdict(props: { services: Service[]; open: AnomaliesAnswer | undefined
   const words: Record<Condition, string> = { anomalous: "anomalous", degraded: "degraded", unknown: "UNKNOWN", healthy: "healthy" };
   const judged = props.open?.judged_to;
   return (
-    <div class="verdict">
+    <>
       {order.map((condition) => counts.has(condition) && <StateBadge key={condition} condition={condition} text={`${counts.get(condition)} ${words[condition]}`} />)}
       {judged && <span class="quiet small">judged to {timeText(Date.parse(judged), props.zone, "time")}</span>}
-    </div>
+    </>
   );
+}
+
+/** How opsloop itself is, as its health says; it is asked like everybody else, and 503 is an answer. */
+function OwnHealth({ tick }: { tick: number }): JSX.Element {
+  const health = useQuery("own health", readiness, tick);
+  const status = health.data ?? (health.error ? "fail" : "");
+  const condition: Condition = status === "pass" ? "healthy" : status === "warn" ? "degraded" : status === "fail" ? "anomalous" : "unknown";
+  const words: Record<Condition, string> = { healthy: "works", degraded: "works, with warnings", anomalous: "is not well", unknown: "is being asked" };
+  return <a href={linkTo("/platform")}><StateBadge condition={condition} text={`opsloop ${words[condition]}`} /></a>;
+}
+
+async function readiness(signal: AbortSignal): Promise<string> {
+  try {
+    return (await get<{ status: string }>("/health/ready", {}, signal)).status;
+  } catch (error) {
+    if (error instanceof ApiError && typeof error.body["status"] === "string") return error.body["status"];
+    throw error;
+  }
 }
 
 function OpenAnomalies({ query, now }: { query: ReturnType<typeof useQuery<AnomaliesAnswer>>; now: number }): JSX.Element | null {

@@ -10,7 +10,7 @@ import { Table } from "../../components/table.tsx";
 import type { Column } from "../../components/table.tsx";
 import { get, getAll } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
-import { conditionOf } from "../../lib/condition.ts";
+import { conditionOf, OWN_SERVICE } from "../../lib/condition.ts";
 import { countText, millisText, percentText } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
 import { linkTo, useParameter } from "../../lib/router.ts";
@@ -33,7 +33,7 @@ function View(): JSX.Element {
   const time = useTime();
   const [order, setOrder] = useParameter("sort", "condition");
   const [filter, setFilter] = useParameter("find");
-  const services = useQuery("services", (signal) => getAll<{ services: Service[]; next: string | null }, Service>("/v1/services", { limit: 1_000 }, (page) => page.services, { signal }), time.tick);
+  const services = useQuery("services", (signal) => getAll<{ services: Service[]; next: string | null }, Service>("/v1/services", { limit: 1_000 }, (page) => page.services.filter((one) => one.service !== OWN_SERVICE), { signal }), time.tick);
   const open = useQuery("services open", (signal) => get<AnomaliesAnswer>("/v1/anomalies", { state: "open", limit: 1_000 }, signal), time.tick);
   const series = useQuery(
     `services series|${time.key}`,
