@@ -1,10 +1,16 @@
 /** Every page: one line each, in the order of the navigation. */
 
 import type { Page } from "../shell/page.ts";
+import { logs } from "./logs/page.tsx";
+import { logTrace } from "./logs/trace_page.tsx";
 import { overview } from "./overview/page.tsx";
+import { service } from "./service/page.tsx";
 import { services } from "./services/page.tsx";
 
 export const PAGES: Page[] = [
   overview,
   services,
+  service,
+  logs,
+  logTrace,
 ];

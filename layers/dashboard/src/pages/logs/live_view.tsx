@@ -1,0 +1,66 @@
+/** Lines as they come. */
+
+import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
+
+import { Button } from "../../components/controls.tsx";
+import { Panel, Told } from "../../components/panel.tsx";
+import { StateBadge } from "../../components/state.tsx";
+import { countText } from "../../lib/format.ts";
+import { durationText } from "../../lib/time.ts";
+import { LineList, LineTools } from "./line_list.tsx";
+import { visible } from "./lines.ts";
+import { Newer } from "./newer.tsx";
+import type { Asked } from "./question.ts";
+import { isReading, toTop } from "./reading.ts";
+import { Refusal } from "./refusal.tsx";
+import { MAX_TAIL } from "./tail.ts";
+import { LATE_MS, useTail } from "./use_tail.ts";
+import type { Tail } from "./use_tail.ts";
+
+/** The live tail of what `asked` names. */
+export function LiveView({ asked, zone }: { asked: Asked; zone: string }): JSX.Element {
+  const holder = useRef<HTMLDivElement>(null);
+  const tail = useTail(asked, true, () => isReading(holder.current));
+  const isRefused = tail.phase === "lost" && tail.error !== undefined && [400, 403, 404].includes(tail.error.status);
+  if (isRefused && tail.error) return <Panel title="Live"><Refusal error={tail.error} onRetry={() => tail.clear()} /></Panel>;
+  return (
+    <div ref={holder} class="logs-lines">
+      <Newer count={tail.waiting.length} onShow={() => { tail.release(); toTop(holder.current); }} />
+      <Panel title="Live" note={<Phase tail={tail} />} isFlush tools={
+        <>
+          <Button label={tail.isPaused ? "Go on" : "Pause"} icon={tail.isPaused ? "play" : "pause"} look="plain" onClick={() => tail.setPaused(!tail.isPaused)} />
+          <Button label="Clear" look="plain" onClick={tail.clear} />
+          <LineTools lines={tail.lines} name="live" />
+        </>
+      }>
+        <Standing tail={tail} asked={asked} />
+        {tail.lines.length === 0 && tail.phase !== "lost" ? (
+          <Told icon="clock" title={tail.phase === "connecting" ? "Connecting" : "Waiting for lines"} height={200}>They stand here as soon as they can be searched, some seconds after they were sent.</Told>
+        ) : (
+          <LineList label="Live lines, newest first" lines={tail.lines} zone={zone} asked={asked} />
+        )}
+        {tail.lines.length > 0 && <p class="lines-foot">{countText(tail.lines.length)} lines{tail.dropped > 0 && `; ${countText(tail.dropped)} older ones went: a tail holds ${countText(MAX_TAIL)}`}</p>}
+      </Panel>
+    </div>
+  );
+}
+
+function Phase({ tail }: { tail: Tail }): JSX.Element {
+  if (tail.phase === "lost") return <StateBadge condition="unknown" text="UNKNOWN: no connection" />;
+  if (tail.isPaused) return <StateBadge condition="degraded" text="Paused" />;
+  return tail.phase === "live" ? <StateBadge condition="healthy" text="Live" /> : <span>Connecting</span>;
+}
+
+/** How complete what is shown is. */
+function Standing({ tail, asked }: { tail: Tail; asked: Asked }): JSX.Element {
+  const isOne = asked.service !== "";
+  return (
+    <p class={`live-note ${tail.phase === "lost" ? "is-lost" : ""}`} role="status">
+      {tail.phase === "lost" && tail.error && <span>{tail.error.message} It is tried again by itself; {isOne ? "it goes on where it stopped, so no line is missed. " : "the time in between is asked for again. "}</span>}
+      {isOne
+        ? <span>Every line of <bdi>{visible(asked.service)}</bdi> that fits, in the order in which they were kept.{tail.behind > 0 && ` ${tail.behind} batches are not searchable yet.`}</span>
+        : <span>All services, asked every few seconds. A line that is searchable more than {durationText(LATE_MS)} after its time is not seen; with one service chosen, none is missed.{tail.behind > 0 && " Search is behind: some lines come later."}</span>}
+    </p>
+  );
+}
