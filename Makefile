@@ -4,7 +4,7 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run opensearch stop fault told console site clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
+.PHONY: help setup run opensearch stop fault told console site screenshots clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ console: setup ## serve the console from its sources over the running local clou
 
 site: setup ## build layers/dashboard/site, the console as it is shipped, anew
 	@$(BIN)/python -m local.site --build
+
+screenshots: setup ## pictures of every page of the running local cloud, into .local/screenshots (ARGS="overview")
+	@$(BIN)/python -m local.screenshots $(ARGS)
 
 logs: setup ## follow the processes and the functions (Ctrl-C leaves them running)
 	@$(BIN)/python -m local.logs

@@ -22,7 +22,9 @@ STICKING_OUT = """
   };
   for (const element of document.body.querySelectorAll('*')) {
     const { right, width: own } = element.getBoundingClientRect();
-    if (own > 0 && right > width + 1 && !scrolls(element)) told.push(`${element.tagName}.${element.getAttribute("class")} to ${right}`);
+    if (own > 0 && right > width + 1 && !scrolls(element)) {
+      told.push(`${element.tagName}.${element.getAttribute('class')} to ${right}`);
+    }
   }
   return told;
 }

@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from playwright.sync_api import BrowserContext, Request, Route
 
-from local.site import POLICY
+from opsloop.dashboard.headers import security_headers
 
 ORIGIN = "https://console.example"  # an origin of its own, secure as far as the browser knows; nothing answers there
+HEADERS = security_headers(is_encrypted=True)  # as the deployed console sends them
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Stub:
         if not path.startswith("/console/assets/") or not file.is_file():
             file = self.site / "index.html"
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        route.fulfill(body=file.read_bytes(), headers={"content-type": kind, "content-security-policy": POLICY})
+        route.fulfill(body=file.read_bytes(), headers=HEADERS | {"content-type": kind})
 
     def _question(self, route: Route, request: Request) -> None:
         parts = urlsplit(request.url)

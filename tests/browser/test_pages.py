@@ -13,6 +13,7 @@ from tests.browser.opened import DESKTOP, PHONE, open_page
 from tests.browser.places import PLACES
 
 PATTERN = re.compile(r'^\s*pattern: "([^"]+)"', re.MULTILINE)
+IMPORTED = re.compile(r'from "\./([^"]+)"')
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": DESKTOP, "color_scheme": "light"},
     "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
@@ -21,8 +22,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def patterns() -> set[str]:
-    """Return the patterns of all pages, as their sources say them."""
-    files = (SOURCES / "src" / "pages").rglob("*.tsx")
+    """Return the patterns of all pages that the console has, as their sources say them."""
+    pages = SOURCES / "src" / "pages"
+    files = [pages / name for name in IMPORTED.findall((pages / "index.ts").read_text(encoding="utf-8"))]
     return {pattern for file in files for pattern in PATTERN.findall(file.read_text(encoding="utf-8"))}
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from local.site import POLICY
-from tests.browser.stub import ORIGIN
+from tests.browser.stub import HEADERS, ORIGIN
 from tests.browser.watch import Watch, problems_of
 
 SCRIPT = "/console/assets/console.js"
@@ -25,8 +24,7 @@ class Planted:
         def answer(route: Route) -> None:
             is_script = route.request.url.endswith(SCRIPT)
             kind = "text/javascript" if is_script else "text/html"
-            headers = {"content-type": kind, "content-security-policy": POLICY}
-            route.fulfill(body=script if is_script else whole, headers=headers)
+            route.fulfill(body=script if is_script else whole, headers=HEADERS | {"content-type": kind})
 
         self.page.context.route(f"{ORIGIN}/**", answer)
         self.page.goto(f"{ORIGIN}/console/")
@@ -66,6 +64,11 @@ def test_an_error_that_nobody_caught_is_noted(planted: Planted, script: str):
 )
 def test_markup_that_the_policy_forbids_is_noted(planted: Planted, body: str, directive: str):
     assert any(f"CSP violation: {directive}" in problem for problem in planted.problems(body=body))
+
+
+def test_a_text_that_is_made_markup_is_refused(planted: Planted):
+    problems = planted.problems(script="document.body.innerHTML = '<b>bold</b>'")
+    assert any("TrustedHTML" in problem for problem in problems)
 
 
 def test_a_request_to_elsewhere_is_noted(planted: Planted):
