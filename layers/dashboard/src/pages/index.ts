@@ -3,14 +3,18 @@
 import type { Page } from "../shell/page.ts";
 import { logs } from "./logs/page.tsx";
 import { logTrace } from "./logs/trace_page.tsx";
+import { anomalies } from "./anomalies/page.tsx";
 import { overview } from "./overview/page.tsx";
 import { service } from "./service/page.tsx";
 import { services } from "./services/page.tsx";
+import { platform } from "./platform/page.tsx";
 
 export const PAGES: Page[] = [
   overview,
   services,
+  anomalies,
   service,
   logs,
   logTrace,
+  platform,
 ];
