@@ -39,7 +39,7 @@ def overrides_of(panel: Panel, *, has_labels: bool) -> list[Override]:
     if panel.share:
         found.append((_by_name(panel.share.title), [Property("unit", UNITS[Unit.RATIO]), Property("decimals", 2)]))
     for question in panel.questions:
-        found += [one for one in _of_labels(question, panel, has_labels=has_labels) if one not in found]
+        found += [one for one in _of_names(question, panel, has_labels=has_labels) if one not in found]
     if panel.quiet:
         hidden = Property("custom.hideFrom", {"legend": True, "tooltip": True, "viz": True})
         found.append((models.MatcherConfig("byRegexp", f"/^(?:{'|'.join(panel.quiet)})$/"), [hidden]))
@@ -79,11 +79,15 @@ def _properties(column: Column, panel: Panel) -> list[Property]:
     return found
 
 
-def _of_labels(question: Question, panel: Panel, *, has_labels: bool) -> list[Override]:
-    """Return how series are named that a label tells apart; rows may be missing, which a line would hide."""
+def _of_names(question: Question, panel: Panel, *, has_labels: bool) -> list[Override]:
+    """Return how series are named: by label if there is one; beside other queries Grafana would add the query's letter.
+
+    Of series that a label tells apart rows may be missing, which a line would hide.
+    """
     label = label_of(question)
     if label is None:
-        return []
+        numbers = [column.title for column in question.columns if column.kind is Kind.NUMBER]
+        return [(_by_name(title), [Property("displayName", title)]) for title in numbers if len(panel.questions) > 1]
     title = next(column.title for column in question.columns if column.kind is Kind.NUMBER)
     is_alone = all(label_of(one) for one in panel.questions)
     name = f"${{__field.labels.{label.title}}}"

@@ -245,6 +245,12 @@ def test_labels_name_series_in_both_data_sources():
     assert "__field.labels" not in json.dumps(json_api)
 
 
+def test_series_beside_another_query_are_not_named_by_its_letter():
+    named = overrides("Database call latency")
+    assert [named[name]["displayName"] for name in ("p50", "p95", "p99")] == ["p50", "p95", "p99"]
+    assert "displayName" not in overrides("Latency")["p95"]
+
+
 def test_titles_of_columns_can_be_names_of_labels_and_series():
     for board in BOARDS:
         for one in board.panels:
