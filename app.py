@@ -8,7 +8,7 @@ from aws_cdk import App, CliCredentialsStackSynthesizer, Duration, Environment, 
 from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks
 
-from stacks.access_stack import AccessStack
+from stacks.access_stack import AccessStack, Identity
 from stacks.alert_stack import AlertStack
 from stacks.anomaly_stack import AnomalyStack
 from stacks.constructs.deployment import Deployment
@@ -68,7 +68,7 @@ def build(app: App) -> App:
 
     search = _search(app, SEARCH[stage])
     state = StateStack(app, "State", deployment=deployment, search=search, **STATE[stage], **common("state"))
-    AccessStack(app, "Access", state=state, **common("access"))
+    AccessStack(app, "Access", state=state, identity=_identity(app), **common("access"))
     TelemetryStack(app, "Telemetry", state=state, **common("telemetry"))
     KpiStack(app, "Kpi", state=state, **common("kpi"))
     LogStack(app, "Log", state=state, **common("log"))
@@ -85,6 +85,16 @@ def _telling(app: App, stage: str) -> dict[str, str]:
     names = ("mail_sender", "console_url", "api_url", "runbook_url")
     given = {name: str(app.node.try_get_context(name) or "") for name in names}
     return given | {"mail_sender": given["mail_sender"] or MAIL_SENDER.get(stage, "")}
+
+
+def _identity(app: App) -> Identity:
+    """Return who vouches for people, by ``-c oidc_issuer=``, ``-c oidc_client_id=``, ``-c oidc_roles=`` and so on."""
+    names = ("issuer", "client_id", "secret", "role_claim", "roles", "scopes")
+    given = {name: str(app.node.try_get_context(f"oidc_{name}") or "") for name in names}
+    missing = [name for name in ("client_id", "roles") if given["issuer"] and not given[name]]
+    if missing:
+        raise SystemExit(f"oidc_issuer={given['issuer']} needs oidc_{missing[0]}= as well, see docs/domains/access.md")
+    return Identity(**given, api_url=str(app.node.try_get_context("api_url") or ""))
 
 
 def _search(app: App, usual: SearchChoice) -> SearchChoice:

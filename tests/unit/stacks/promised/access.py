@@ -19,6 +19,8 @@ PROMISES = Promises(
             "GET /v1/session",
             "POST /v1/session",
             "DELETE /v1/session",
+            "GET /v1/session/oidc",
+            "GET /v1/session/oidc/callback",
             "GET /",
             "GET /openapi.json",
             "$default",

@@ -1,6 +1,7 @@
 """The console's files: which one a path stands for, and what caches and browsers are told of it.
 
 A path that names no file is a page: the page's script decides what to show there, so a link from a mail opens it.
+Why files and not a server that renders: docs/adr/0017-console.md.
 """
 
 import re
