@@ -1,0 +1,123 @@
+/** Rate, errors and latency over time, with what is usual and what was unusual. */
+
+import type { JSX } from "preact";
+
+import { Chart, ChartTools } from "../../charts/chart.tsx";
+import type { ChartProps } from "../../charts/chart.tsx";
+import { Loaded, Panel, Told } from "../../components/panel.tsx";
+import { get } from "../../lib/api.ts";
+import { useTime } from "../../lib/clock.ts";
+import type { Time } from "../../lib/clock.ts";
+import { countText, percentText } from "../../lib/format.ts";
+import { useQuery } from "../../lib/query.ts";
+import type { Anomaly, BandsAnswer, Column, KpiSeries } from "../../lib/types.ts";
+import { marksOf, usualOf, whyNoBand } from "./bands.ts";
+import { perSecond, ripeGrid, upTo } from "./ripe.ts";
+import type { Subject } from "./subject.ts";
+import type { RipeningAnswer } from "./types.ts";
+
+const KPIS = "requests,errors,error_ratio,p50_ms,p95_ms,p99_ms";
+const HEIGHT = 200;
+
+interface Known {
+  subject: Subject;
+  answer: RipeningAnswer;
+  bands: BandsAnswer | undefined;
+  anomalies: Anomaly[];
+  time: Time;
+}
+
+/** Three panels; a chart is drawn as soon as its own numbers are there, the band when it comes. */
+export function Figures({ subject, anomalies }: { subject: Subject; anomalies: Anomaly[] }): JSX.Element {
+  const time = useTime();
+  const { service, operation, kind } = subject;
+  const range = { service, from: time.from, to: time.to, step_s: time.step };
+  const series = useQuery(
+    `service series ${service} ${kind} ${operation}|${time.key}`,
+    (signal) => get<RipeningAnswer>("/v1/kpis/series", { ...range, operation, kind, kpi: KPIS }, signal),
+    time.tick,
+  );
+  const bands = useQuery(
+    kind === "request" ? `service bands ${service}|${time.key}` : "",
+    (signal) => get<BandsAnswer>("/v1/anomalies/bands", { ...range, measure: "rate,error_ratio,p95" }, signal),
+    time.tick,
+  );
+  const nothing = (answer: RipeningAnswer): JSX.Element | null => (isUnknown(answer.series[0]) ? <Unheard subject={subject} /> : null);
+  const panel = (make: (known: Known) => { chart: ChartProps; note: string }, title: string): JSX.Element => {
+    const made = series.data && !isUnknown(series.data.series[0]) ? make({ subject, answer: series.data, bands: bands.data, anomalies, time }) : null;
+    return (
+      <Panel title={title} note={made?.note} isBusy={series.isRefreshing} tools={made && <ChartTools chart={made.chart} />}>
+        <Loaded query={series} height={HEIGHT + 26} empty={nothing}>{() => made && <Chart {...made.chart} />}</Loaded>
+      </Panel>
+    );
+  };
+  return (
+    <>
+      {panel(rateChart, "Rate")}
+      {panel(errorChart, "Errors")}
+      {panel(latencyChart, "Latency")}
+    </>
+  );
+}
+
+/** What is said where nothing was heard: never an empty chart, which would look like none. */
+export function Unheard({ subject }: { subject: Subject }): JSX.Element {
+  return (
+    <Told tone="unknown" title="UNKNOWN" height={HEIGHT + 26}>
+      No {subject.noun} of {subject.operation ? `${subject.operation} of ${subject.service}` : subject.service} were heard in this time. That is neither zero nor well.
+    </Told>
+  );
+}
+
+function rateChart(known: Known): { chart: ChartProps; note: string } {
+  const { subject, answer, time } = known;
+  const grid = ripeGrid(answer, time.now);
+  const requests = columnOf(answer, "requests");
+  const total = requests.reduce<number>((one, other) => one + (other ?? 0), 0);
+  const values = perSecond(requests, grid, time.now);
+  const series = [{ label: subject.noun, values, colour: "--series-1", isFilled: true }];
+  return { chart: { ...shared(known, "Rate", ["rate", "silence"]), series, unit: "1/s", band: bandOf(known, "rate") }, note: `${countText(total)} ${subject.noun}${why(known, "rate")}` };
+}
+
+function errorChart(known: Known): { chart: ChartProps; note: string } {
+  const grid = ripeGrid(known.answer, known.time.now);
+  const sum = (name: "requests" | "errors"): number => columnOf(known.answer, name).reduce<number>((one, other) => one + (other ?? 0), 0);
+  const [errors, requests] = [sum("errors"), sum("requests")];
+  const series = [{ label: "error ratio", values: upTo(columnOf(known.answer, "error_ratio"), grid), colour: "--series-5", isFilled: true }];
+  const note = `${countText(errors)} of ${countText(requests)}, ${percentText(requests > 0 ? errors / requests : null)}${why(known, "error_ratio")}`;
+  return { chart: { ...shared(known, "Errors", ["error_ratio"]), series, unit: "ratio", band: bandOf(known, "error_ratio") }, note };
+}
+
+function latencyChart(known: Known): { chart: ChartProps; note: string } {
+  const grid = ripeGrid(known.answer, known.time.now);
+  const line = (name: "p50_ms" | "p95_ms" | "p99_ms", token: string): ChartProps["series"][number] =>
+    ({ label: name.slice(0, 3), values: upTo(columnOf(known.answer, name), grid), colour: token });
+  const series = [line("p50_ms", "--series-3"), line("p95_ms", "--series-1"), line("p99_ms", "--series-2")];
+  const band = bandOf(known, "p95");
+  return { chart: { ...shared(known, "Latency", ["p95"]), series, unit: "ms", band: band && { ...band, label: "usual p95" } }, note: why(known, "p95").replace(", ", "") };
+}
+
+function shared({ subject, answer, anomalies, time }: Known, title: string, measures: string[]): Pick<ChartProps, "title" | "grid" | "marks" | "height"> {
+  const name = subject.operation ? `${subject.service} ${subject.operation}` : subject.service;
+  const marks = subject.kind === "request" ? marksOf(anomalies, measures, subject.operation) : [];
+  return { title: `${name}: ${title.toLowerCase()}`, grid: ripeGrid(answer, time.now), marks, height: HEIGHT };
+}
+
+function bandOf(known: Known, measure: string): ChartProps["band"] {
+  if (known.subject.kind !== "request") return undefined;
+  const usual = usualOf(known.bands, measure, known.subject.operation, ripeGrid(known.answer, known.time.now));
+  return usual && { label: "usual", ...usual };
+}
+
+function why(known: Known, measure: string): string {
+  const reason = known.subject.kind === "request" ? whyNoBand(known.bands, measure, known.subject.operation) : "";
+  return reason ? `, no usual band: ${reason}` : "";
+}
+
+function columnOf(answer: RipeningAnswer, name: "requests" | "errors" | "error_ratio" | "p50_ms" | "p95_ms" | "p99_ms"): Column {
+  return answer.series[0]?.[name] ?? [];
+}
+
+function isUnknown(series: KpiSeries | undefined): boolean {
+  return !series?.requests?.some((value) => value !== null);
+}

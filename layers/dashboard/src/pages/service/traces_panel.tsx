@@ -1,0 +1,34 @@
+/** Traces that show what slow was: links to what happened in them. */
+
+import type { JSX } from "preact";
+
+import { Panel, Told } from "../../components/panel.tsx";
+import { Table } from "../../components/table.tsx";
+import type { Column } from "../../components/table.tsx";
+import { millisText } from "../../lib/format.ts";
+import { useTime } from "../../lib/clock.ts";
+import { linkTo } from "../../lib/router.ts";
+import { timeText } from "../../lib/time.ts";
+import type { SlowTrace } from "./traces.ts";
+
+/** The slowest known traces of the range, slowest first. */
+export function Traces({ traces, isBusy }: { traces: SlowTrace[]; isBusy: boolean }): JSX.Element {
+  const { zone } = useTime();
+  const columns: Array<Column<SlowTrace>> = [
+    {
+      id: "trace",
+      title: "Trace",
+      cell: (one) => <a class="mono" href={linkTo(`/logs/trace/${encodeURIComponent(one.trace_id)}`, { near: one.time })}>{one.trace_id.slice(0, 6)}…{one.trace_id.slice(-6)}</a>,
+    },
+    { id: "operation", title: "Operation", cell: (one) => one.operation || "(no name)" },
+    { id: "time", title: "When", cell: (one) => <span class="number">{timeText(Date.parse(one.time), zone)}</span> },
+    { id: "took", title: "Took", cell: (one) => millisText(one.value), isNumber: true },
+  ];
+  return (
+    <Panel title="Slow traces" note="the slowest known" isFlush isBusy={isBusy}>
+      {traces.length === 0
+        ? <Told icon="search" title="No trace is known">Senders told none in this time, or it is longer ago than 35 days.</Told>
+        : <Table label="Slow traces" columns={columns} rows={traces} keyOf={(one) => `${one.trace_id} ${one.span_id}`} />}
+    </Panel>
+  );
+}
