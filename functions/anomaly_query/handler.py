@@ -156,16 +156,17 @@ def list_bands(request: Request) -> Response:
     )
 
 
-@api.route("GET", "/v1/anomalies/{id}", scope=Scope.READ, query=())
+@api.route("GET", "/v1/anomalies/{id}", scope=Scope.READ, query=("band",))
 def show(request: Request) -> Response:
     """Answer one anomaly with its series, what it follows from, what follows from it, and what was said of it."""
     has_time = _budget(SERIES_S)
+    has_band = request.choice("band", ("yes", "no"), default="yes") == "yes"
     anomaly = _known(request)
     judged = anomalies.standing()
     judged_to = judged.judged_to if judged else anomaly.last_minute + 1
     origin = anomalies.get(anomaly.origin_id) if anomaly.origin_id not in ("", anomaly.anomaly_id) else None
     effects = [found for one in anomaly.effects if (found := anomalies.get(one)) is not None]
-    series = around(anomaly, _past(anomaly), judged_to, has_time)
+    series = around(anomaly, _past(anomaly), judged_to, has_time, has_band=has_band)
     feedback = anomalies.feedback(anomaly.anomaly_id)
     return json_response(detail(anomaly, origin=origin, effects=effects, series=series, feedback=feedback))
 

@@ -178,6 +178,19 @@ def test_a_band_that_there_is_no_time_for_is_not_guessed(handler, one, origin, m
     assert {point["expected"] for point in series["points"]} == {None}
 
 
+def test_values_alone_are_told_without_reading_the_days_before(found, one, origin):
+    found.read_blocks.clear()
+    whole = one(origin.anomaly_id, band="yes")["series"]["points"]
+    many = found.read_blocks.total()
+    found.read_blocks.clear()
+    series = one(origin.anomaly_id, band="no")["series"]
+    assert found.read_blocks.total() < many / 4
+    assert series["why_no_band"] == "it was not asked for"
+    assert [point["value"] for point in series["points"]] == [point["value"] for point in whole]
+    assert {point["expected"] for point in series["points"]} == {None}
+    assert one(origin.anomaly_id, status=400, band="maybe")["detail"].startswith("band:")
+
+
 def test_origin_and_effects_name_each_other(one, origin):
     shown = one(origin.anomaly_id)
     assert (shown["part"], shown["origin"]) == (Part.ORIGIN, None)

@@ -27,6 +27,7 @@ HISTORY_MINUTES = 15 * MINUTES_PER_DAY
 BEFORE_MINUTES, AFTER_MINUTES, MOST_MINUTES = 120, 60, MINUTES_PER_DAY
 BUCKETS_PER_HOUR = MINUTES_PER_HOUR // BUCKET_MINUTES
 NO_BAND = {of.SILENCE: "a service is heard or not: there is no band"}
+NOT_ASKED = "it was not asked for"
 NO_TIME = "there was no time to read the days before"
 TOO_YOUNG = "too little history"
 
@@ -67,13 +68,18 @@ def window_around(anomaly: Anomaly, judged_to: int) -> tuple[int, int]:
     return first, max(end, first)
 
 
-def around(anomaly: Anomaly, past: Past, judged_to: int, has_time: Callable[[], bool]) -> dict[str, Any]:
+def around(
+    anomaly: Anomaly, past: Past, judged_to: int, has_time: Callable[[], bool], *, has_band: bool = True
+) -> dict[str, Any]:
     """Return the series around ``anomaly`` as JSON: ``points`` with ``start``, ``value``, ``expected``, ``low``,
-    ``high`` (null where not known), ``history_from``, and ``why_no_band`` where no point has one."""
+    ``high`` (null where not known), ``history_from``, and ``why_no_band`` where no point has one.
+
+    Without ``has_band`` the days before are not read, and points have values alone.
+    """
     key = key_of(anomaly)
     first, end = window_around(anomaly, judged_to)
     begin = max(hour_start(first - HISTORY_MINUTES), hour_start(past.first_seen))
-    why = NO_BAND.get(key.measure, "")
+    why = NO_BAND.get(key.measure, "" if has_band else NOT_ASKED)
     points: list[dict[str, Any]] = []
     if not why:
         points = list(_stepped(key, past, begin, first, end, has_time))
