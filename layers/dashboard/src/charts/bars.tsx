@@ -117,7 +117,7 @@ function optionsOf(
   return {
     width,
     height,
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { sync: { key: SYNC, setSeries: false }, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { range: whole }, y: { range: (_plot, _least, most) => [0, Math.max(1, most ?? 1) * 1.08] } },
     axes: [

@@ -43,6 +43,6 @@ export function Incomplete({ gaps, zone, services }: { gaps: Gap[]; zone: string
 
 function gapText(gap: Gap, zone: string): string {
   const span = { from: Date.parse(gap.from), to: Date.parse(gap.to) };
-  const what = gap.objects === null ? "lines" : `${countText(gap.objects)} ${gap.objects === 1 ? "object" : "objects"} of lines`;
-  return `${what} of ${gap.service === null ? "all services" : visible(gap.service)}, ${rangeText({ from: "", to: "" }, span, zone)},`;
+  const objects = gap.objects === null ? "" : ` (${countText(gap.objects)} ${gap.objects === 1 ? "object" : "objects"})`;
+  return `lines of ${gap.service === null ? "all services" : visible(gap.service)}, ${rangeText({ from: "", to: "" }, span, zone)}${objects},`;
 }

@@ -1,7 +1,8 @@
 /** Lines as people read and take them: merged without repeats, told in text, their structure as rows. */
 
+import { countText } from "../../lib/format.ts";
 import { timeText } from "../../lib/time.ts";
-import type { Line } from "./types.ts";
+import type { Line, LogPage } from "./types.ts";
 
 /** The most lines that a list holds. */
 export const MAX_LINES = 2_000;
@@ -28,6 +29,12 @@ export function renewed(held: readonly Line[], page: readonly Line[], most = MAX
   return [...fresh, ...held].slice(0, most);
 }
 
+/** Return how many lines a search found: exact, or at least so many, or "" where the page does not tell. */
+export function totalText(page: Pick<LogPage, "total" | "is_total_exact">): string {
+  if (page.total === undefined) return "";
+  return `${page.is_total_exact === false ? "more than " : ""}${countText(page.total)}`;
+}
+
 /** Return the time of a line in `zone` with its milliseconds: 14:05:03.123, with the day before it where asked. */
 export function clockText(time: string, zone: string, hasDay = false): string {
   const moment = Date.parse(time.slice(0, 19) + "Z");
@@ -49,12 +56,11 @@ export function nanosOf(time: string): bigint {
 // By what they do to a screen or a terminal: controls, marks of direction, characters without width
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g;
 
-/** Return `text` with what cannot be seen made visible: ESC as ␛, others as \u202e. Tabs and line ends stay. */
+/** Return `text` with what cannot be seen made visible: \x1b, \u202e. Tabs and line ends stay. */
 export function visible(text: string): string {
   return text.replace(UNSEEN, (one) => {
-    const code = one.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    return code === 0x7f ? "\u2421" : `\\u${code.toString(16).padStart(4, "0")}`;
+    const digits = one.charCodeAt(0).toString(16);
+    return digits.length > 2 ? `\\u${digits.padStart(4, "0")}` : `\\x${digits.padStart(2, "0")}`;
   });
 }
 

@@ -4,18 +4,19 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 import { Button } from "../../components/controls.tsx";
-import { Failure, Panel, Skeleton, Told } from "../../components/panel.tsx";
+import { Failure, Panel, Skeleton } from "../../components/panel.tsx";
 import { setRange } from "../../lib/clock.ts";
 import type { Time } from "../../lib/clock.ts";
 import { countText } from "../../lib/format.ts";
-import { setParameters, useParameter } from "../../lib/router.ts";
+import { useParameter } from "../../lib/router.ts";
 import { isoOf, rangeText } from "../../lib/time.ts";
 import { Histogram } from "./histogram.tsx";
 import { Incomplete } from "./incomplete.tsx";
 import { LineList, LineTools } from "./line_list.tsx";
-import { clockText, MAX_LINES } from "./lines.ts";
+import { clockText, MAX_LINES, totalText } from "./lines.ts";
 import { Newer } from "./newer.tsx";
-import { bounded, looseningsOf, MAX_SEARCH_DAYS } from "./question.ts";
+import { Nothing } from "./nothing.tsx";
+import { bounded, MAX_SEARCH_DAYS } from "./question.ts";
 import type { Asked } from "./question.ts";
 import { isReading, toTop } from "./reading.ts";
 import { Refusal } from "./refusal.tsx";
@@ -68,11 +69,6 @@ function Awaited(): JSX.Element {
   );
 }
 
-function totalText(page: LogPage): string {
-  if (page.total === undefined) return "";
-  return `${page.is_total_exact === false ? "more than " : ""}${countText(page.total)}`;
-}
-
 function RangeNote({ time }: { time: Time }): JSX.Element {
   const { isCut } = bounded(time.from, time.to, MAX_SEARCH_DAYS);
   return isCut ? <span>the last {MAX_SEARCH_DAYS} days of the range: a search takes no more</span> : <span>{rangeText(time.range, time.span, time.zone)}</span>;
@@ -84,20 +80,6 @@ function Order({ order }: { order: string }): JSX.Element {
     <select class="input logs-order" aria-label="Order of the lines" value={order} onChange={(event) => setOrder(event.currentTarget.value)}>
       {ORDERS.map(([id, label]) => <option key={id} value={id}>{label}</option>)}
     </select>
-  );
-}
-
-function Nothing({ asked, time, isComplete }: { asked: Asked; time: Time; isComplete: boolean }): JSX.Element {
-  const loosenings = looseningsOf(asked);
-  return (
-    <Told icon="log" title={isComplete ? "No line fits" : "No line fits of those that could be searched"} height={240} action={
-      <div class="row logs-loosen">
-        {loosenings.map(({ label, changes }) => <Button key={label} label={`Search ${label}`} onClick={() => setParameters(changes)} />)}
-        {time.span.to - time.span.from < 7 * 86_400_000 && <Button label="Search 7 days" onClick={() => setRange({ from: "now-7d", to: "now" })} />}
-      </div>
-    }>
-      {rangeText(time.range, time.span, time.zone)}. {loosenings.length > 0 ? "Take one of the filters away, or look at more time." : "Nothing sent logs in this time."}
-    </Told>
   );
 }
 

@@ -23,11 +23,11 @@ export function LiveView({ asked, zone }: { asked: Asked; zone: string }): JSX.E
   const holder = useRef<HTMLDivElement>(null);
   const tail = useTail(asked, true, () => isReading(holder.current));
   const isRefused = tail.phase === "lost" && tail.error !== undefined && [400, 403, 404].includes(tail.error.status);
-  if (isRefused && tail.error) return <Panel title="Live"><Refusal error={tail.error} onRetry={() => tail.clear()} /></Panel>;
+  if (isRefused && tail.error) return <Panel title="Live tail"><Refusal error={tail.error} onRetry={() => tail.clear()} /></Panel>;
   return (
     <div ref={holder} class="logs-lines">
       <Newer count={tail.waiting.length} onShow={() => { tail.release(); toTop(holder.current); }} />
-      <Panel title="Live" note={<Phase tail={tail} />} isFlush tools={
+      <Panel title="Live tail" note={<Phase tail={tail} />} isFlush tools={
         <>
           <Button label={tail.isPaused ? "Go on" : "Pause"} icon={tail.isPaused ? "play" : "pause"} look="plain" onClick={() => tail.setPaused(!tail.isPaused)} />
           <Button label="Clear" look="plain" onClick={tail.clear} />

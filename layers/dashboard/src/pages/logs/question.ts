@@ -6,6 +6,8 @@ import { severitiesOf } from "./severity.ts";
 /** The most time that one search may be about. */
 export const MAX_SEARCH_DAYS = 31;
 
+const MOST_WAYS = 7;
+
 export interface Asked {
   q: string;
   service: string;
@@ -14,6 +16,8 @@ export interface Asked {
   /** Id of a pattern. */
   pattern: string;
 }
+
+const NO_FILTER: Asked = { q: "", service: "", severity: "", pattern: "" };
 
 /** Return what the address asks for; classes that are none are left out. */
 export function askedOf(query: URLSearchParams): Asked {
@@ -73,22 +77,26 @@ export function partsOf(q: string): string[] {
 
 export interface Loosening {
   label: string;
+  /** What the address is changed by; undefined takes a parameter away. */
   changes: Record<string, string | undefined>;
+  /** What is asked then. */
+  asked: Asked;
 }
 
 /** Return what could be taken away from a question that finds nothing, the likeliest first. */
 export function looseningsOf(asked: Asked): Loosening[] {
   const found: Loosening[] = [];
+  const add = (label: string, name: keyof Asked, value = ""): void => {
+    found.push({ label, changes: { [name]: value || undefined }, asked: { ...asked, [name]: value } });
+  };
   const parts = partsOf(asked.q);
-  if (parts.length > 1) {
-    for (const part of parts) found.push({ label: `without ${part}`, changes: { q: parts.filter((one) => one !== part).join(" ") || undefined } });
-  } else if (asked.q) {
-    found.push({ label: "without the words", changes: { q: undefined } });
-  }
-  if (asked.severity) found.push({ label: "of every severity", changes: { severity: undefined } });
-  if (asked.service) found.push({ label: "of every service", changes: { service: undefined } });
-  if (asked.pattern) found.push({ label: "of every pattern", changes: { pattern: undefined } });
-  return found.slice(0, 6);
+  if (parts.length > 1) for (const part of parts) add(`Without ${part}`, "q", parts.filter((one) => one !== part).join(" "));
+  else if (asked.q) add("Without the words", "q");
+  if (asked.severity) add("Any severity", "severity");
+  if (asked.service) add("Any service", "service");
+  if (asked.pattern) add("Any pattern", "pattern");
+  if (found.length > 1) found.push({ label: "No filter", changes: { q: undefined, severity: undefined, service: undefined, pattern: undefined }, asked: NO_FILTER });
+  return found.length > MOST_WAYS ? [...found.slice(0, MOST_WAYS - 1), ...found.slice(-1)] : found;
 }
 
 /** Return what would be right where the API refuses `q`, in the words of its help. */

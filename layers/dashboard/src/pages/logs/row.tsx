@@ -62,7 +62,7 @@ export class LineRow extends Component<RowProps> {
           <span class="line-time mono">{lead ? lead(line) : <time dateTime={line.time}>{clock}</time>}</span>
           <Severity severity={line.severity} />
           <bdi class="line-service truncate" title={visible(line.service)}>{visible(line.service)}</bdi>
-          <span class="line-body mono" dir="auto"><Marked parts={excerpt(line.body, line.highlights?.["body"] ?? [], isWrapped ? WRAPPED : ON_ROW)} />{more && <span class="line-more">{oneLine(more)}</span>}</span>
+          <span class="line-body mono"><bdi><Marked parts={excerpt(line.body, line.highlights?.["body"] ?? [], isWrapped ? WRAPPED : ON_ROW)} /></bdi>{more && <span class="line-more"><bdi>{oneLine(more)}</bdi></span>}</span>
         </div>
         {isOpen && <Details line={line} asked={asked} />}
       </li>
