@@ -52,6 +52,7 @@ function View({ parameters }: PageProps): JSX.Element {
   const traces = slowTraces(slowest.data ?? [], operations.data?.operations ?? [], operation, kind);
   return (
     <div class="page">
+      {!services.data && <header class="page-head"><h1>{service}</h1></header>}
       <Loaded query={services} height={64} empty={(all) => (all.some((one) => one.service === service) ? null : <Unheard service={service} />)}>
         {(all) => {
           const own = all.find((one) => one.service === service);
