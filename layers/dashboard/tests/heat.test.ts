@@ -61,9 +61,20 @@ test("the more, the farther in lightness, by even steps, also for eyes that see 
   }
 });
 
-test("one of many has a colour, none has none, and few are told apart better than many", () => {
+test("no colour is grey, which says UNKNOWN", () => {
+  for (const isDark of [false, true]) {
+    for (const text of heatColours(isDark)) {
+      const parts = (text.match(/\d+/g) ?? []).map(Number);
+      assert.ok(Math.max(...parts) - Math.min(...parts) >= 40, text);
+    }
+  }
+});
+
+test("one has the first colour, the most the last, none has none, and few are told apart better than many", () => {
   assert.equal(shadeOf(0, 100, 40), -1);
   assert.equal(shadeOf(1, 1_000_000, 40), 0);
+  assert.equal(shadeOf(1, 7, 40), 0);
+  assert.equal(shadeOf(1, 1, 40), 39);
   assert.equal(shadeOf(100, 100, 40), 39);
   assert.ok(shadeOf(2, 100, 40) - shadeOf(1, 100, 40) > shadeOf(100, 100, 40) - shadeOf(99, 100, 40));
 });

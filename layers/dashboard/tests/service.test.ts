@@ -86,13 +86,19 @@ test("rows of metrics are asked for in the finest resolution that answers the ra
 });
 
 function row(minute: number, changes: object): Parameters<typeof metricChart>[0][number] {
-  return { kind: "gauge", unit: "1", attributes: {}, start: new Date(NOON + minute * MINUTE).toISOString(), state: "OK", count: 1, sum: 1, mean: 1, maximum: 1, p95: null, ...changes };
+  return { kind: "gauge", unit: "1", attributes: {}, start: new Date(NOON + minute * MINUTE).toISOString(), complete: true, state: "OK", count: 1, sum: 1, mean: 1, maximum: 1, p95: null, ...changes };
 }
 
 test("a gauge of one series is drawn by its mean and its highest, with gaps where nothing is known", () => {
   const made = metricChart([row(0, { mean: 2, maximum: 5 }), row(1, { state: "UNKNOWN", mean: null, maximum: null }), row(2, { mean: 3, maximum: 4 })], 60);
   assert.deepEqual(made.grid, { from: NOON, stepS: 60, points: 3 });
   assert.deepEqual(made.lines, [{ label: "highest", values: [5, null, 4] }, { label: "mean", values: [2, null, 3] }]);
+});
+
+test("a period that is under way is drawn once something was heard of it", () => {
+  const open = { complete: false, state: "UNKNOWN" };
+  assert.equal(metricChart([row(0, {}), row(1, open)], 60).grid.points, 1);
+  assert.equal(metricChart([row(0, {}), row(1, { complete: false })], 60).grid.points, 2);
 });
 
 test("a sum is drawn per second, a histogram by its p95, several series by the highest first", () => {

@@ -1,6 +1,6 @@
 /**
- * The colours of a heat map: even steps of perceived lightness from few to many, from yellow to blue, so that they
- * keep their order for eyes that see no red or no green, and in grey.
+ * The colours of a heat map: even steps of perceived lightness from few to many, from yellow over green to blue, so
+ * that they keep their order for eyes that see no red or no green, and in grey. None is grey: that says UNKNOWN.
  *
  * Reckoned in OKLab (B. Ottosson, "A perceptual color space for image processing", 2020).
  */
@@ -8,26 +8,29 @@
 type Triple = readonly [number, number, number];
 
 /** Lightness, green to red, blue to yellow. Few stands near the panel's colour, many farthest from it. */
-const ENDS: Record<"light" | "dark", readonly [Triple, Triple]> = {
-  light: [[0.93, -0.012, 0.075], [0.3, 0.005, -0.12]],
-  dark: [[0.34, -0.005, -0.085], [0.94, -0.015, 0.115]],
+const STOPS: Record<"light" | "dark", readonly [Triple, Triple, Triple]> = {
+  light: [[0.93, -0.03, 0.1], [0.615, -0.13, -0.01], [0.3, 0.02, -0.14]],
+  dark: [[0.34, 0.01, -0.12], [0.64, -0.14, 0.01], [0.94, -0.03, 0.13]],
 };
 
 /** Return `count` colours (`rgb(r g b)`), from few to many. */
 export function heatColours(isDark: boolean, count = 40): string[] {
-  const [few, many] = ENDS[isDark ? "dark" : "light"];
+  const [few, between, many] = STOPS[isDark ? "dark" : "light"];
   return Array.from({ length: count }, (_, index) => {
     const share = count === 1 ? 1 : index / (count - 1);
-    const mixed = few.map((from, axis) => from + ((many[axis] ?? 0) - from) * share);
+    const [start, middle, end] = [(1 - share) ** 2, 2 * share * (1 - share), share ** 2]; // a curve without a corner
+    const mixed = few.map((from, axis) => start * from + middle * (between[axis] ?? 0) + end * (many[axis] ?? 0));
     const [red, green, blue] = srgbOf([mixed[0] ?? 0, mixed[1] ?? 0, mixed[2] ?? 0]);
     return `rgb(${red} ${green} ${blue})`;
   });
 }
 
-/** Return which of `colours` shades stands for `count` of at most `most`: few are told apart better than many. */
+/** Return which of `colours` shades stands for `count`: the first for 1, the last for `most`; -1 for none. */
 export function shadeOf(count: number, most: number, colours: number): number {
-  if (count <= 0 || most <= 0) return -1;
-  return Math.min(colours - 1, Math.floor(Math.sqrt(Math.min(1, count / most)) * colours));
+  if (count <= 0) return -1;
+  if (most <= 1) return colours - 1;
+  const share = Math.sqrt(Math.min(1, Math.max(0, (count - 1) / (most - 1)))); // few are told apart better than many
+  return Math.round(share * (colours - 1));
 }
 
 /** Return 8-bit sRGB of an OKLab colour; what no screen can show is brought to the nearest edge. */

@@ -14,7 +14,7 @@ import { useStore } from "../lib/store.ts";
 import { colour, isDark } from "../lib/theme.ts";
 import { timeText } from "../lib/time.ts";
 import { labelsOf, SYNC, zoom } from "./chart.tsx";
-import { timesOf } from "./grid.ts";
+import { timesOf, unknownRuns } from "./grid.ts";
 import type { Grid } from "./grid.ts";
 import { drawnBounds, logTicks, mostOf, rowAtShare, rowOf, rowTotals } from "./heat.ts";
 import type { HeatCounts } from "./heat.ts";
@@ -152,8 +152,8 @@ function cellAt(plot: uPlot, bounds: readonly number[]): Cell | null {
   return { at: idx, row: isHere && top !== undefined && top >= 0 ? rowOf(bounds, plot.posToVal(top, "y")) : -1 };
 }
 
-function runsOf({ counts }: HeatmapProps): Array<[number, number]> {
-  return counts.flatMap((point, at): Array<[number, number]> => (point === null ? [[at, at]] : []));
+function runsOf({ counts, grid }: HeatmapProps): Array<[number, number]> {
+  return unknownRuns([counts.map((point) => (point === null ? null : 1))], grid.points);
 }
 
 /** Return the cell that the keyboard begins at: the newest known point, the row of its median. */

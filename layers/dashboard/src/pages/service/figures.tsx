@@ -43,11 +43,11 @@ export function Figures({ subject, anomalies }: { subject: Subject; anomalies: A
     time.tick,
   );
   const nothing = (answer: RipeningAnswer): JSX.Element | null => (isUnknown(answer.series[0]) ? <Unheard subject={subject} /> : null);
-  const panel = (make: (known: Known) => { chart: ChartProps; note: string }, title: string): JSX.Element => {
+  const panel = (make: (known: Known) => Made, title: string): JSX.Element => {
     const made = series.data && !isUnknown(series.data.series[0]) ? make({ subject, answer: series.data, bands: bands.data, anomalies, time }) : null;
     return (
       <Panel title={title} note={made?.note} isBusy={series.isRefreshing} tools={made && <ChartTools chart={made.chart} />}>
-        <Loaded query={series} height={HEIGHT + 26} empty={nothing}>{() => made && <Chart {...made.chart} />}</Loaded>
+        <Loaded query={series} height={HEIGHT + 26} empty={nothing}>{() => made && <Drawn {...made} />}</Loaded>
       </Panel>
     );
   };
@@ -56,6 +56,22 @@ export function Figures({ subject, anomalies }: { subject: Subject; anomalies: A
       {panel(rateChart, "Rate")}
       {panel(errorChart, "Errors")}
       {panel(latencyChart, "Latency")}
+    </>
+  );
+}
+
+interface Made {
+  chart: ChartProps;
+  note: string;
+  /** Why there is no usual band; "" where there is one. */
+  why: string;
+}
+
+function Drawn({ chart, why }: Made): JSX.Element {
+  return (
+    <>
+      <Chart {...chart} />
+      {why && <p class="service-why">No usual band: {why}.</p>}
     </>
   );
 }
@@ -69,32 +85,32 @@ export function Unheard({ subject }: { subject: Subject }): JSX.Element {
   );
 }
 
-function rateChart(known: Known): { chart: ChartProps; note: string } {
+function rateChart(known: Known): Made {
   const { subject, answer, time } = known;
   const grid = ripeGrid(answer, time.now);
   const requests = columnOf(answer, "requests");
   const total = requests.reduce<number>((one, other) => one + (other ?? 0), 0);
   const values = perSecond(requests, grid, time.now);
   const series = [{ label: subject.noun, values, colour: "--series-1", isFilled: true }];
-  return { chart: { ...shared(known, "Rate", ["rate", "silence"]), series, unit: "1/s", band: bandOf(known, "rate") }, note: `${countText(total)} ${subject.noun}${why(known, "rate")}` };
+  return { chart: { ...shared(known, "Rate", ["rate", "silence"]), series, unit: "1/s", band: bandOf(known, "rate") }, note: `${countText(total)} ${subject.noun}`, why: why(known, "rate") };
 }
 
-function errorChart(known: Known): { chart: ChartProps; note: string } {
+function errorChart(known: Known): Made {
   const grid = ripeGrid(known.answer, known.time.now);
   const sum = (name: "requests" | "errors"): number => columnOf(known.answer, name).reduce<number>((one, other) => one + (other ?? 0), 0);
   const [errors, requests] = [sum("errors"), sum("requests")];
   const series = [{ label: "error ratio", values: upTo(columnOf(known.answer, "error_ratio"), grid), colour: "--series-5", isFilled: true }];
-  const note = `${countText(errors)} of ${countText(requests)}, ${percentText(requests > 0 ? errors / requests : null)}${why(known, "error_ratio")}`;
-  return { chart: { ...shared(known, "Errors", ["error_ratio"]), series, unit: "ratio", band: bandOf(known, "error_ratio") }, note };
+  const note = `${countText(errors)} of ${countText(requests)}, ${percentText(requests > 0 ? errors / requests : null)}`;
+  return { chart: { ...shared(known, "Errors", ["error_ratio"]), series, unit: "ratio", band: bandOf(known, "error_ratio") }, note, why: why(known, "error_ratio") };
 }
 
-function latencyChart(known: Known): { chart: ChartProps; note: string } {
+function latencyChart(known: Known): Made {
   const grid = ripeGrid(known.answer, known.time.now);
   const line = (name: "p50_ms" | "p95_ms" | "p99_ms", token: string): ChartProps["series"][number] =>
     ({ label: name.slice(0, 3), values: upTo(columnOf(known.answer, name), grid), colour: token });
   const series = [line("p50_ms", "--series-3"), line("p95_ms", "--series-1"), line("p99_ms", "--series-2")];
   const band = bandOf(known, "p95");
-  return { chart: { ...shared(known, "Latency", ["p95"]), series, unit: "ms", band: band && { ...band, label: "usual p95" } }, note: why(known, "p95").replace(", ", "") };
+  return { chart: { ...shared(known, "Latency", ["p95"]), series, unit: "ms", band: band && { ...band, label: "usual p95" } }, note: "p50, p95, p99", why: why(known, "p95") };
 }
 
 function shared({ subject, answer, anomalies, time }: Known, title: string, measures: string[]): Pick<ChartProps, "title" | "grid" | "marks" | "height"> {
@@ -109,9 +125,8 @@ function bandOf(known: Known, measure: string): ChartProps["band"] {
   return usual && { label: "usual", ...usual };
 }
 
-function why(known: Known, measure: string): string {
-  const reason = known.subject.kind === "request" ? whyNoBand(known.bands, measure, known.subject.operation) : "";
-  return reason ? `, no usual band: ${reason}` : "";
+function why({ subject, bands }: Known, measure: string): string {
+  return subject.kind === "request" ? whyNoBand(bands, measure, subject.operation) : "";
 }
 
 function columnOf(answer: RipeningAnswer, name: "requests" | "errors" | "error_ratio" | "p50_ms" | "p95_ms" | "p99_ms"): Column {

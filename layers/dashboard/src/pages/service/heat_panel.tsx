@@ -36,7 +36,7 @@ export function HeatPanel({ subject, traces }: { subject: Subject; traces: SlowT
     <ChartTools chart={{ title, grid, unit: "", series: bounds.slice(1).map((bound, row) => ({ label: `${bounds[row]} - ${bound} ms`, values: counts.map((point) => point?.[row] ?? null), colour: "" })) }} />
   );
   return (
-    <Panel title="Latency of every one" note={points.length > 0 ? "rings are traces" : undefined} isBusy={heat.isRefreshing} tools={tools}>
+    <Panel title="Latency heat map" note={points.length > 0 ? "rings are traces" : undefined} isBusy={heat.isRefreshing} tools={tools}>
       <Loaded query={heat} height={HEIGHT + 26} empty={(answer) => (answer.bounds_ms.length === 0 ? <Unheard subject={subject} /> : null)}>
         {() => grid && (
           <>

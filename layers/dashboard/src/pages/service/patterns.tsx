@@ -13,6 +13,8 @@ import { DAY, isoOf } from "../../lib/time.ts";
 import type { Pattern, PatternsAnswer } from "./types.ts";
 
 const MOST = 8;
+/** Hours from which on a line says more than its two ends. */
+const TREND_FROM = 4;
 const WEIGHT: Record<string, number> = { fatal: 0, error: 1, warn: 2 };
 
 /** The patterns with the most lines; errors and warnings before the others. */
@@ -53,7 +55,7 @@ function Row({ service, pattern }: { service: string; pattern: Pattern }): JSX.E
       <a class="service-pattern" href={linkTo("/logs", { service, pattern: pattern.template })}>
         <span class={`service-severity is-${pattern.severity}`}>{pattern.severity}</span>
         <span class="service-text mono">{pattern.text}{pattern.is_new && <span class="service-new">new</span>}</span>
-        <span class="service-trend"><Sparkline label="Lines per hour" values={pattern.counts} height={20} /></span>
+        <span class="service-trend">{pattern.counts.length >= TREND_FROM && <Sparkline label="Lines per hour" values={pattern.counts} height={20} />}</span>
         <b class="number">{countText(pattern.count)}</b>
       </a>
     </li>

@@ -52,8 +52,12 @@ export interface MetricChart {
 
 const MOST_LINES = 6;
 
-/** Return rows as lines: of gauges the highest value, of sums the increase per second, of histograms the p95. */
-export function metricChart(rows: MetricRow[], stepS: number): MetricChart {
+/**
+ * Return rows as lines: of gauges the highest value, of sums the increase per second, of histograms the p95. A period
+ * that is not over and that nothing was heard of yet is left out: it is not known to be UNKNOWN.
+ */
+export function metricChart(all: MetricRow[], stepS: number): MetricChart {
+  const rows = all.filter((row) => row.complete || row.state === "OK");
   const starts = rows.map((row) => Date.parse(row.start));
   const from = Math.min(...starts);
   const points = rows.length > 0 ? Math.round((Math.max(...starts) - from) / (stepS * 1_000)) + 1 : 0;

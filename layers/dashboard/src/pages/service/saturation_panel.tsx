@@ -76,18 +76,19 @@ function Metric({ service, metric }: { service: string; metric: SentMetric }): J
   );
   const wanted = rows.data?.filter((row) => row.state === "UNKNOWN" || (row.kind === metric.kind && row.unit === metric.unit)) ?? [];
   const made = metricChart(wanted, asked.stepS);
-  const isRate = made.says === "per second";
+  const counted = /^\{(.*)\}$/.exec(metric.unit)?.[1];
+  const unit = made.says === "per second" || counted ? "1" : made.unit; // what is counted stands in the note: axes are narrow
   const chart: ChartProps = {
     title: `${service}: ${metric.name}`,
     grid: made.grid,
-    unit: isRate ? `${metric.unit.replace(/^\{(.*)\}$/, "$1")}/s` : made.unit,
+    unit,
     series: made.lines.map((line, at) => ({ ...line, colour: COLOURS[at % COLOURS.length] ?? "--series-1" })),
     height: 140,
   };
   const cut = asked.from > time.span.from ? ", last part of the range" : "";
   const left = made.left > 0 ? `, ${made.left} more series` : "";
   return (
-    <Panel title={metric.name} note={`${signalOf(metric) ?? metric.kind.replace(/_/g, " ")}, ${made.says}${left}${cut}`} isBusy={rows.isRefreshing} tools={made.lines.length > 0 && <ChartTools chart={chart} />} class="service-metric">
+    <Panel title={metric.name} note={`${[signalOf(metric), counted, made.says].filter(Boolean).join(", ")}${left}${cut}`} isBusy={rows.isRefreshing} tools={made.lines.length > 0 && <ChartTools chart={chart} />} class="service-metric">
       <Loaded query={rows} height={166} empty={() => (made.lines.length === 0 ? <Told tone="unknown" title="UNKNOWN" height={166} /> : null)}>
         {() => <Chart {...chart} />}
       </Loaded>

@@ -69,6 +69,7 @@ export interface MetricRow {
   unit: string;
   attributes: Record<string, string>;
   start: string;
+  complete: boolean;
   state: "OK" | "UNKNOWN";
   count: number | null;
   sum: number | null;
