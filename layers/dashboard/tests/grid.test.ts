@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { completePoints, csvOf, quoted, summaryOf, unknownRuns } from "../src/charts/grid.ts";
+import { completePoints, csvOf, lonePoints, quoted, summaryOf, unknownRuns } from "../src/charts/grid.ts";
 
 test("what no column knows is an unknown run, and what one knows is not", () => {
   assert.deepEqual(unknownRuns([[1, null, null, 2], [null, null, null, 3]], 4), [[1, 2]]);
   assert.deepEqual(unknownRuns([[null, null]], 2), [[0, 1]]);
   assert.deepEqual(unknownRuns([[0, 0]], 2), []);
+});
+
+test("a known point between unknown ones is alone, one beside another is not", () => {
+  assert.deepEqual(lonePoints([1, null, 0, null, 2, 3, null, 4]), [0, 2, 7]);
+  assert.deepEqual(lonePoints([]), []);
 });
 
 test("a summary leaves out what is unknown, and knows nothing of nothing", () => {

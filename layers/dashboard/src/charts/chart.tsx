@@ -14,7 +14,7 @@ import { useStore } from "../lib/store.ts";
 import { colour, isDark } from "../lib/theme.ts";
 import { isoOf, timeText } from "../lib/time.ts";
 import "./chart.css";
-import { csvOf, summaryOf, timesOf, unknownRuns } from "./grid.ts";
+import { csvOf, lonePoints, summaryOf, timesOf, unknownRuns } from "./grid.ts";
 import type { Grid, Values } from "./grid.ts";
 import { markPainter, unknownPainter } from "./painters.ts";
 import type { Mark } from "./painters.ts";
@@ -172,7 +172,7 @@ function optionsOf(
     label: one.label,
     stroke: colour(one.colour),
     width: 1.6,
-    points: { show: false },
+    points: { show: false, size: 5, filter: (plot, index) => lonePoints(plot.data[index] as Values) },
     ...(one.dash ? { dash: one.dash } : {}),
     ...(one.isFilled ? { fill: `${colour(one.colour)}22` } : {}),
   }));

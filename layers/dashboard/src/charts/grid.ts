@@ -41,6 +41,12 @@ export function unknownRuns(columns: Values[], points: number): Array<[number, n
   return runs;
 }
 
+/** Return the known points between two unknown ones: a line has no length there, so they are drawn as dots. */
+export function lonePoints(values: Values): number[] {
+  const isKnown = (index: number): boolean => (values[index] ?? null) !== null;
+  return Array.from(values.keys()).filter((index) => isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1));
+}
+
 export interface Summary {
   last: number | null;
   least: number | null;
