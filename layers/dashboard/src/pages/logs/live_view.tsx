@@ -57,7 +57,7 @@ function Standing({ tail, asked }: { tail: Tail; asked: Asked }): JSX.Element {
   const isOne = asked.service !== "";
   return (
     <p class={`live-note ${tail.phase === "lost" ? "is-lost" : ""}`} role="status">
-      {tail.phase === "lost" && tail.error && <span>{tail.error.message} It is tried again by itself; {isOne ? "it goes on where it stopped, so no line is missed. " : "the time in between is asked for again. "}</span>}
+      {tail.phase === "lost" && tail.error && <span>{tail.error.message.replace(/[.\s]+$/, "")}. It is tried again by itself; {isOne ? "it goes on where it stopped, so no line is missed. " : "the time in between is asked for again. "}</span>}
       {isOne
         ? <span>Every line of <bdi>{visible(asked.service)}</bdi> that fits, in the order in which they were kept.{tail.behind > 0 && ` ${tail.behind} batches are not searchable yet.`}</span>
         : <span>All services, asked every few seconds. A line that is searchable more than {durationText(LATE_MS)} after its time is not seen; with one service chosen, none is missed.{tail.behind > 0 && " Search is behind: some lines come later."}</span>}
