@@ -17,6 +17,7 @@ from ministack.app import app as ministack_app
 from ministack.services import cloudwatch, lambda_svc
 
 from local.cloud import function_logs, function_metrics
+from local.cloud.alarms import Judge
 from local.cloud.door import Door, Receive, Scope, Send, answer
 from local.cloud.emulator import Emulator
 from local.cloud.journal import Generations
@@ -74,7 +75,9 @@ def main() -> None:
     """Run the cloud."""
     root, aws_port, door_port = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     function_logs.install(root.parent / "logs" / "functions.log")
-    function_metrics.install(lambda_svc, cloudwatch)
+    judge = Judge(cloudwatch)
+    judge.install()
+    function_metrics.install(lambda_svc, cloudwatch, after=judge.judge_all)
     state = Emulator(Generations(root / "generations"), Path(os.environ["STATE_DIR"]))
     cloud = Cloud(state, Door(ministack_app, root / "door.json"), door_port)
     asyncio.run(serve_until_told(cloud, state, (aws_port, door_port)))

@@ -16,8 +16,10 @@ KEPT_S = 3 * 86_400
 DIGITS = 2  # of a duration: within 5 %
 
 
-def install(lambda_svc: Any, cloudwatch: Any, clock: Callable[[], float] = time.time) -> None:
-    """Have ``lambda_svc`` and ``cloudwatch`` (MiniStack's modules) count every invocation."""
+def install(
+    lambda_svc: Any, cloudwatch: Any, after: Callable[[], None], clock: Callable[[], float] = time.time
+) -> None:
+    """Have ``lambda_svc`` and ``cloudwatch`` (MiniStack's modules) count every invocation, and call ``after`` each."""
     write_logs = lambda_svc._emit_lambda_logs
     counts = Counts(cloudwatch, clock)
 
@@ -28,6 +30,7 @@ def install(lambda_svc: Any, cloudwatch: Any, clock: Callable[[], float] = time.
         name = str((function.get("config") or function).get("FunctionName", "unknown"))
         counts.add(name, {"Invocations": 1.0, "Errors": float(error), "Throttles": 0.0})
         counts.add(name, {"Duration": rounded(duration_ms)}, unit="Milliseconds")
+        after()
 
     def throttled(name: str, *, throttle: bool, **_more: Any) -> None:
         if throttle:

@@ -24,7 +24,11 @@ class Cloud:
             _emit_lambda_metrics=lambda *_rest, **_more: self.points["twice"].append({}),
         )
         metrics = SimpleNamespace(_metric_bucket=self.points.__getitem__, _dims_key=lambda one: tuple(one.items()))
-        install(self.functions, metrics, clock=lambda: self.now)
+        self.ended = 0
+        install(self.functions, metrics, after=self.count, clock=lambda: self.now)
+
+    def count(self) -> None:
+        self.ended += 1
 
     def end(self, *, error: bool = False, duration_ms: float = 40) -> None:
         self.functions._emit_lambda_logs(
@@ -45,6 +49,7 @@ def test_an_invocation_is_counted_and_still_logged(cloud: Cloud) -> None:
     cloud.end(error=True, duration_ms=60)
     assert [cloud.total(name) for name in ("Invocations", "Errors", "Throttles", "Duration")] == [2, 1, 0, 100]
     assert cloud.logged == ["r1", "r1"]
+    assert cloud.ended == 2  # alarms are judged then
 
 
 def test_what_the_emulator_counted_itself_is_not_counted_twice(cloud: Cloud) -> None:
