@@ -9,6 +9,8 @@ from opsloop.health.facts import FunctionFact
 from opsloop.health.snapshot import Snapshot
 
 SEARCHER = "log_query"
+OF_LAMBDA = "set by Lambda"
+"""The meaning of a variable that no stack sets."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def _settings(fact: FunctionFact, seen: Snapshot) -> dict[str, Any]:
             "meaning": one.meaning,
         }
         for one in fact.settings
+        if one.meaning != OF_LAMBDA
     ]
     return {"name": fact.name, "is_known": setup is not None, "settings": rows}
 

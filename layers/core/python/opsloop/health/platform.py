@@ -20,6 +20,7 @@ STALE_AFTER_S = 1_200
 OF_STREAM = ("iterator_age_ms", "incoming_bytes", "incoming_records", "refused_records")
 
 NEVER = "the platform was never measured"
+NOT_JUDGED = "CloudWatch has not judged any alarm yet."
 NOT_DESCRIBED = "Lambda could not be asked how it is set up"
 NOT_MEASURED = "CloudWatch has no AWS/Lambda metrics of the last 24 hours here"
 REDRIVE = (
@@ -80,7 +81,7 @@ def _alarms(kept: Snapshot) -> dict[str, Any]:
     unknown = [one for one in kept.alarms if one.state not in (ALARM, OK)]
     reason = kept.faults.get("alarms", "")
     if kept.alarms and len(unknown) == len(kept.alarms):
-        reason = "no alarm was judged yet; the local cloud judges none of those on its own metrics"
+        reason = NOT_JUDGED
     ringing = [one for one in kept.alarms if one.state == ALARM]
     counts = {"alarm": len(ringing), "ok": len(kept.alarms) - len(ringing) - len(unknown), "unknown": len(unknown)}
     return {"counts": counts if kept.alarms else None, "reason": reason, "ringing": [_alarm(one) for one in ringing]}

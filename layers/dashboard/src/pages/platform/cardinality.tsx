@@ -22,8 +22,9 @@ type Dimension = Cardinality["dimensions"][number];
 export function CardinalityPanel({ time }: { time: Time }): JSX.Element {
   const [chosen, setChosen] = useParameter("service");
   const services = useQuery("services", (signal) => getAll<{ services: Service[]; next: string | null }, Service>("/v1/services", { limit: 1_000 }, (page) => page.services, { signal }), time.tick);
-  const names = (services.data ?? []).filter((one) => one.last_seen).map((one) => one.service);
-  const service = chosen || names[0] || "";
+  const heard = (services.data ?? []).filter((one) => one.last_seen);
+  const names = heard.map((one) => one.service);
+  const service = chosen || (heard.find((one) => one.is_declared) ?? heard[0])?.service || "";
   const query = useQuery<Cardinality | null>(service ? `cardinality ${service}` : "", (signal) => known(service, signal), time.tick);
   return (
     <Panel

@@ -9,9 +9,9 @@ import type { Column } from "../../components/table.tsx";
 import { countText, UNKNOWN_TEXT } from "../../lib/format.ts";
 import { useParameter } from "../../lib/router.ts";
 import { Facts } from "./facts.tsx";
-import type { Configuration, Platform, Setting } from "./types.ts";
-
-type Row = Setting & { function: string; isKnown: boolean };
+import { sharedSettings } from "./settings.ts";
+import type { SharedSetting } from "./settings.ts";
+import type { Configuration, Platform } from "./types.ts";
 
 /** The tab. */
 export function ConfigurationPart({ platform }: { platform: Platform }): JSX.Element {
@@ -66,32 +66,32 @@ function Settings({ of }: { of: Configuration }): JSX.Element {
   const [text, setText] = useParameter("find");
   const [order, setOrder] = useParameter("sort");
   const wanted = text.toLowerCase();
-  const rows = of.functions
-    .flatMap((one) => one.settings.map((setting): Row => ({ ...setting, function: one.name, isKnown: one.is_known })))
-    .filter((row) => `${row.function} ${row.name} ${row.value ?? ""} ${row.meaning}`.toLowerCase().includes(wanted));
+  const rows = sharedSettings(of.functions).filter((row) =>
+    `${row.functions.join(" ")} ${row.name} ${row.value ?? ""} ${row.meaning}`.toLowerCase().includes(wanted),
+  );
   return (
     <Panel
       title="Settings of functions"
       note={countText(rows.length)}
-      tools={<input class="input" type="search" placeholder="Find a setting" aria-label="Find a setting" value={text} onInput={(event) => setText(event.currentTarget.value, { replace: true })} />}
+      tools={<input class="input" type="search" placeholder="Find a setting or a function" aria-label="Find a setting or a function" value={text} onInput={(event) => setText(event.currentTarget.value, { replace: true })} />}
       isFlush
     >
       {rows.length === 0 ? (
         <Told icon="search" title="No setting is like this" />
       ) : (
-        <Table label="Settings" columns={COLUMNS} rows={rows} keyOf={(row) => `${row.function} ${row.name}`} order={order} onOrder={setOrder} />
+        <Table label="Settings" columns={COLUMNS} rows={rows} keyOf={(row) => `${row.name} ${row.functions[0]}`} order={order} onOrder={setOrder} />
       )}
     </Panel>
   );
 }
 
-const COLUMNS: Array<Column<Row>> = [
-  { id: "function", title: "Function", value: (row) => row.function, cell: (row) => <span class="platform-strong platform-nowrap">{row.function}</span> },
+const COLUMNS: Array<Column<SharedSetting>> = [
   { id: "name", title: "Setting", value: (row) => row.name, cell: (row) => <span class="platform-function"><code>{row.name}</code><small class="is-whole">{row.meaning}</small></span> },
   { id: "value", title: "Value", value: (row) => row.value, cell: (row) => <Value row={row} /> },
+  { id: "functions", title: "Of", value: (row) => row.functions.length, cell: (row) => <span class="quiet small">{row.functions.join(", ")}</span> },
 ];
 
-function Value({ row }: { row: Row }): JSX.Element {
+function Value({ row }: { row: SharedSetting }): JSX.Element {
   if (!row.isKnown) return <StateBadge condition="unknown" />;
   if (!row.value) return <span class="platform-faint">empty{row.is_default ? ", the default" : ""}</span>;
   return <span class="platform-value"><code>{row.value}</code>{row.is_default && <span class="platform-faint"> default</span>}</span>;

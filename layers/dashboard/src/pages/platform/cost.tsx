@@ -1,10 +1,12 @@
 /** Cost: what this month's use costs at list prices, where it goes, and what the estimate leaves out. */
 
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 
+import { Button } from "../../components/controls.tsx";
 import { Panel, Told } from "../../components/panel.tsx";
 import { StateBadge } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
+import { sorted, Table } from "../../components/table.tsx";
 import type { Column } from "../../components/table.tsx";
 import type { Time } from "../../lib/clock.ts";
 import { countText, dollarText, numberText } from "../../lib/format.ts";
@@ -14,13 +16,24 @@ import { barsOf } from "./cost_bars.ts";
 import type { Cost, CostLine, Platform } from "./types.ts";
 import { monthText, quantityText, smallDollarText } from "./words.ts";
 
+/** So many rows are shown at first. */
+const FEW = 12;
+
 /** The tab. */
 export function CostPart({ platform, time }: { platform: Platform; time: Time }): JSX.Element {
   const { cost } = platform;
   if (cost.lines.length === 0) return <Told tone="unknown" title="What this month costs is UNKNOWN" height={240}>CloudWatch was never asked what was used.</Told>;
   return (
     <>
-      <Panel title={`${monthText(cost.month)}, estimated`} note={`up to ${timeText(Date.parse(cost.to), time.zone)}`}>
+      <Panel
+        title={`${monthText(cost.month)}, estimated`}
+        note={
+          <span class="row">
+            up to {timeText(Date.parse(cost.to), time.zone)}
+            {cost.unknown_lines > 0 && <StateBadge condition="unknown" text={`${cost.unknown_lines} lines UNKNOWN`} />}
+          </span>
+        }
+      >
         <Headline cost={cost} />
       </Panel>
       <Panel title="By capability" note="this month so far, and projected to its end">
@@ -49,7 +62,7 @@ function Headline({ cost }: { cost: Cost }): JSX.Element {
       <p class="quiet small">
         From {numberText(cost.measured_hours)} h in which use is known; {countText(cost.hours_left)} h of the month are left.
         {!cost.is_charged && " This is the local cloud: nobody charges it. It is what AWS would charge for the same use."}
-        {cost.unknown_lines > 0 && <> <StateBadge condition="unknown" text={`${cost.unknown_lines} UNKNOWN`} /> lines are left out of the sums.</>}
+        {cost.unknown_lines > 0 && " What is UNKNOWN is left out of the sums."}
       </p>
     </div>
   );
@@ -75,29 +88,54 @@ function Bars({ cost }: { cost: Cost }): JSX.Element {
 }
 
 function Lines({ cost }: { cost: Cost }): JSX.Element {
-  const [order, setOrder] = useParameter("sort", "-usd");
-  const [shown, setShown] = useParameter("lines", "paid");
-  const rows = cost.lines.filter((line) => shown === "all" || (shown === "unknown" ? line.usd === null : (line.usd ?? 0) > 0));
+  const [shown, setShown] = useParameter("lines", "resources");
+  const lines = cost.lines.filter((line) => shown === "all" || line.usd === null);
   return (
     <Panel
-      title="Line by line"
-      note={`${countText(rows.length)} of ${countText(cost.lines.length)}`}
+      title={shown === "resources" ? "By resource" : "Line by line"}
+      note={shown === "resources" ? countText(cost.resources.length) : `${countText(lines.length)} of ${countText(cost.lines.length)}`}
       tools={
-        <select class="input" aria-label="Lines" value={shown} onChange={(event) => setShown(event.currentTarget.value, { replace: true })}>
-          <option value="paid">What costs something</option>
+        <select class="input" aria-label="What is shown" value={shown} onChange={(event) => setShown(event.currentTarget.value, { replace: true })}>
+          <option value="resources">By resource</option>
+          <option value="all">Line by line</option>
           <option value="unknown">What is UNKNOWN</option>
-          <option value="all">All</option>
         </select>
       }
       isFlush
     >
-      {rows.length === 0 ? (
-        <Told title="There is no such line" />
-      ) : (
-        <Table label="Lines" columns={COLUMNS} rows={rows} keyOf={(row) => `${row.resource} ${row.unit}`} order={order} onOrder={setOrder} />
-      )}
+      {shown === "resources" ? <Resources cost={cost} /> : <AllLines lines={lines} />}
     </Panel>
   );
+}
+
+function Resources({ cost }: { cost: Cost }): JSX.Element {
+  const [order, setOrder] = useParameter("sort", "-projected");
+  const [isWhole, setIsWhole] = useState(false);
+  const rows = sorted(cost.resources, RESOURCES, order).slice(0, isWhole ? undefined : FEW);
+  return (
+    <>
+      <Table label="Resources" columns={RESOURCES} rows={rows} keyOf={(row) => row.resource} order={order} onOrder={setOrder} />
+      {cost.resources.length > FEW && (
+        <p class="platform-more">
+          <Button label={isWhole ? `Only the first ${FEW}` : `All ${countText(cost.resources.length)}`} look="plain" onClick={() => setIsWhole(!isWhole)} />
+        </p>
+      )}
+    </>
+  );
+}
+
+const RESOURCES: Array<Column<Cost["resources"][number]>> = [
+  { id: "resource", title: "Resource", value: (row) => row.resource, cell: (row) => <span class="platform-strong">{row.resource.replace(/_(table|bucket)$/, " $1")}</span> },
+  { id: "capability", title: "Capability", value: (row) => row.capability, cell: (row) => row.capability },
+  { id: "unknown", title: "Left out", value: (row) => row.unknown_lines, cell: (row) => row.unknown_lines > 0 && <StateBadge condition="unknown" text={`${row.unknown_lines} UNKNOWN`} /> },
+  { id: "usd", title: "So far", value: (row) => row.usd, cell: (row) => (row.usd === null ? <StateBadge condition="unknown" /> : smallDollarText(row.usd)), isNumber: true },
+  { id: "projected", title: "Projected", value: (row) => row.projected_usd, cell: (row) => smallDollarText(row.projected_usd), isNumber: true },
+];
+
+function AllLines({ lines }: { lines: CostLine[] }): JSX.Element {
+  const [order, setOrder] = useParameter("sort", "-usd");
+  if (lines.length === 0) return <Told icon="check" title="Everything is known" />;
+  return <Table label="Lines" columns={COLUMNS} rows={lines} keyOf={(row) => `${row.resource} ${row.unit}`} order={order} onOrder={setOrder} />;
 }
 
 const COLUMNS: Array<Column<CostLine>> = [

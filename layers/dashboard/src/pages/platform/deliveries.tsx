@@ -46,7 +46,7 @@ export function DeliveriesPart({ time }: { time: Time }): JSX.Element {
   return (
     <Panel
       title="Messages"
-      note={query.data ? `${countText(query.data.deliveries.length)}${query.data.next ? ", the newest" : ""}, by the days of this time` : undefined}
+      note={query.data ? `${countText(query.data.deliveries.length)}${query.data.next ? ", the newest" : ""}` : undefined}
       tools={
         <>
           <select class="input" aria-label="State" value={state} onChange={(event) => setState(event.currentTarget.value)}>
@@ -85,7 +85,7 @@ function Deliveries({ rows, time, onResend }: { rows: Delivery[]; time: Time; on
     { id: "channel", title: "Channel", value: (row) => row.channel, cell: (row) => <span class="platform-nowrap">{row.channel}</span> },
     { id: "state", title: "State", value: (row) => row.state, cell: (row) => <StateBadge condition={conditionOfDelivery(row.state)} text={row.state} /> },
     { id: "attempts", title: "Attempts", value: (row) => row.attempts, cell: (row) => countText(row.attempts), isNumber: true },
-    { id: "changed", title: "Since", value: (row) => row.changed_at, cell: (row) => <span class="quiet platform-nowrap">{agoText(Date.parse(row.changed_at), time.now)}</span>, isNumber: true },
+    { id: "changed", title: "Changed", value: (row) => row.changed_at, cell: (row) => <span class="quiet platform-nowrap">{agoText(Date.parse(row.changed_at), time.now)}</span>, isNumber: true },
   ];
   if (may("operator") && rows.some((row) => mayResend(row.state))) {
     columns.push({ id: "again", title: "", cell: (row) => mayResend(row.state) && <Button label="Send again" onClick={() => onResend(row)} /> });
@@ -96,7 +96,7 @@ function Deliveries({ rows, time, onResend }: { rows: Delivery[]; time: Time; on
 function Subject({ row }: { row: Delivery }): JSX.Element {
   const isAnomaly = row.told === "detected" || row.told === "ended";
   return (
-    <span class="platform-function">
+    <span class="platform-function is-wide">
       {isAnomaly ? <a href={linkTo(`/anomalies/${encodeURIComponent(row.topic)}`)}>{row.subject}</a> : <span>{row.subject}</span>}
       {row.reason && row.state !== "sent" && <small class="is-whole">{row.reason}{row.may_have_arrived ? " It may have arrived." : ""}</small>}
     </span>

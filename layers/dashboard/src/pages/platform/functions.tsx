@@ -2,7 +2,6 @@
 
 import type { JSX } from "preact";
 
-import { Sparkline } from "../../charts/sparkline.tsx";
 import { Panel, Told } from "../../components/panel.tsx";
 import { StateBadge } from "../../components/state.tsx";
 import { Table } from "../../components/table.tsx";
@@ -10,6 +9,7 @@ import type { Column } from "../../components/table.tsx";
 import { countText, millisText, percentText, UNKNOWN_TEXT } from "../../lib/format.ts";
 import { useParameter } from "../../lib/router.ts";
 import { agoText } from "../../lib/time.ts";
+import { HourBars } from "./hour_bars.tsx";
 import type { Platform, PlatformFunction, Sum } from "./types.ts";
 import { smallDollarText } from "./words.ts";
 
@@ -49,7 +49,7 @@ function columnsOf(now: number): Array<Column<Row>> {
     { id: "name", title: "Function", value: (row) => row.name, cell: (row) => <Name row={row} /> },
     { id: "capability", title: "Capability", value: (row) => row.capability, cell: (row) => row.capability },
     { id: "invocations", title: "Invocations", value: (row) => row.invocations, cell: (row) => <Invocations row={row} />, isNumber: true },
-    { id: "trend", title: "By hour", cell: (row) => row.invocations !== null && <Trend row={row} /> },
+    { id: "trend", title: "By hour", cell: (row) => row.invocations !== null && <HourBars label={`Invocations of ${row.name} by hour`} values={row.series.invocations} marked={row.series.errors} /> },
     { id: "errors", title: "Errors", value: (row) => row.errors, cell: (row) => <Faults count={row.errors} ratio={row.error_ratio} />, isNumber: true },
     { id: "throttles", title: "Throttles", value: (row) => row.throttles, cell: (row) => <Faults count={row.throttles} />, isNumber: true },
     { id: "p95", title: "p95", value: (row) => row.p95_ms, cell: (row) => <Latency row={row} />, isNumber: true },
@@ -71,15 +71,6 @@ function Name({ row }: { row: Row }): JSX.Element {
 function Invocations({ row }: { row: Row }): JSX.Element {
   if (row.invocations === null) return <span title={row.reason}><StateBadge condition="unknown" /></span>;
   return <>{countText(row.invocations)}</>;
-}
-
-function Trend({ row }: { row: Row }): JSX.Element {
-  const condition = (row.errors ?? 0) > 0 ? "anomalous" : "healthy";
-  return (
-    <span class="platform-spark">
-      <Sparkline label={`Invocations of ${row.name} by hour`} values={row.series.invocations} height={22} least={1} condition={condition} />
-    </span>
-  );
 }
 
 function Faults({ count, ratio }: { count: number | null; ratio?: number | null }): JSX.Element {

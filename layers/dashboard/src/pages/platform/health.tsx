@@ -21,14 +21,16 @@ const RANKS: Record<string, number> = { fail: 0, warn: 1, pass: 3 };
 /** The tab. */
 export function HealthPart({ platform, time }: { platform: Platform; time: Time }): JSX.Element {
   const { health } = platform;
+  const isRinging = platform.alarms.ringing.length > 0;
   const [order, setOrder] = useParameter("sort", "status");
   const note = health.probed_at ? `probed ${agoText(Date.parse(health.probed_at), time.now)}` : "never probed";
   return (
     <>
-      <Alarms platform={platform} now={time.now} />
+      {isRinging && <Alarms platform={platform} now={time.now} />}
       <Panel title="Checks" note={<span class="row"><StateBadge condition={conditionOfCheck(health.status)} text={health.status} /> {note}</span>} isFlush>
         <Table label="Checks" columns={columnsOf(time.now)} rows={health.checks} keyOf={(row) => row.component} order={order} onOrder={setOrder} />
       </Panel>
+      {!isRinging && <Alarms platform={platform} now={time.now} />}
       <div class="grid-2">
         <Hourly platform={platform} title="Stream" source="AWS/Kinesis" unit="By" entries={[["Bytes per hour", platform.stream.incoming_bytes, "--series-1"]]} />
         <Hourly
@@ -51,9 +53,9 @@ function columnsOf(now: number): Array<TableColumn<Check>> {
   return [
     { id: "status", title: "State", value: (row) => RANKS[row.status] ?? 2, cell: (row) => <StateBadge condition={conditionOfCheck(row.status)} text={row.status} /> },
     { id: "component", title: "Check", value: (row) => row.component, cell: (row) => <span class="platform-strong">{checkName(row.component)}</span> },
-    { id: "value", title: "Seen", cell: (row) => checkValue(row), isNumber: true },
-    { id: "output", title: "What is wrong", cell: (row) => (row.output ? <span>{row.output}</span> : <span class="platform-faint">nothing</span>) },
-    { id: "time", title: "Looked at", value: (row) => row.time, cell: (row) => <span class="quiet">{agoText(Date.parse(row.time), now)}</span>, isNumber: true },
+    { id: "value", title: "Seen", cell: (row) => <span class="number platform-nowrap">{checkValue(row)}</span> },
+    { id: "time", title: "Looked at", value: (row) => row.time, cell: (row) => <span class="quiet platform-nowrap">{agoText(Date.parse(row.time), now)}</span> },
+    { id: "output", title: "What is wrong", cell: (row) => row.output },
   ];
 }
 

@@ -85,7 +85,7 @@ function Keys({ time }: { time: Time }): JSX.Element {
 }
 
 function columnsOf(time: Time, onRevoke: (key: ApiKey) => void): Array<Column<ApiKey>> {
-  const own = session.get()?.key_id;
+  const own = ownKeys();
   return [
     { id: "name", title: "Name", value: (row) => row.name, cell: (row) => <span class="platform-function"><span class="platform-strong">{row.name}</span><small><code>{row.key_id}</code></small></span> },
     { id: "scopes", title: "May", value: (row) => row.scopes.join(), cell: (row) => row.scopes.map((scope) => <span key={scope} class={`platform-scope is-${scope}`}>{scope}</span>) },
@@ -95,10 +95,16 @@ function columnsOf(time: Time, onRevoke: (key: ApiKey) => void): Array<Column<Ap
     {
       id: "revoke",
       title: "",
-      cell: (row) => row.state === "valid" && row.key_id !== own && <Button label="Revoke" aria-label={`Revoke ${row.name}`} onClick={() => onRevoke(row)} />,
+      cell: (row) => row.state === "valid" && !own.includes(row.key_id) && <Button label="Revoke" aria-label={`Revoke ${row.name}`} onClick={() => onRevoke(row)} />,
       isNumber: true,
     },
   ];
+}
+
+/** The key of this session, and the one that opened it: whoever revoked these would sign themselves out. */
+function ownKeys(): string[] {
+  const who = session.get() as { key_id: string; parent_id?: string | null } | null | undefined;
+  return who ? [who.key_id, who.parent_id ?? ""] : [];
 }
 
 function KeyState({ row }: { row: ApiKey }): JSX.Element {

@@ -55,7 +55,7 @@ function columnsOf(now: number): Array<Column<Sender>> {
       cell: (row) => (
         <span class="platform-function">
           <span class="platform-strong">{row.product || "told nothing of itself"} {row.version}</span>
-          {row.user_agent && <small title={row.user_agent}>{row.user_agent}</small>}
+          {row.user_agent !== `${row.product}/${row.version}` && <small title={row.user_agent}>{row.user_agent}</small>}
         </span>
       ),
     },
