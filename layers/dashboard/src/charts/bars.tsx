@@ -70,7 +70,7 @@ export function Bars(props: BarsProps): JSX.Element {
   };
   return (
     <figure class="chart">
-      <div class="chart-canvas" ref={holder} role="img" aria-label={spoken(props)} style={{ height }} />
+      <div class="chart-canvas" ref={holder} role="img" aria-label={spoken(props)} style={{ height: `${height}px` }} />
       <figcaption class="chart-legend">
         {series.map((one) => (
           <button key={one.label} type="button" class="chart-entry" aria-pressed={!hidden.has(one.label)} onClick={() => toggle(one.label)}>

@@ -16,6 +16,7 @@ import { isoOf, timeText } from "../lib/time.ts";
 import "./chart.css";
 import { csvOf, lonePoints, summaryOf, timesOf, unknownRuns } from "./grid.ts";
 import type { Grid, Values } from "./grid.ts";
+import { drawingClock } from "./measure.ts";
 import { markPainter, unknownPainter } from "./painters.ts";
 import type { Mark } from "./painters.ts";
 
@@ -62,6 +63,7 @@ export function Chart(props: ChartProps): JSX.Element {
   const { grid, series, band, unit, height = 190 } = props;
   const times = useMemo(() => timesOf(grid), [grid.from, grid.stepS, grid.points]);
   const data = useMemo(() => columnsOf(times, series, band), [times, series, band]);
+  const clock = useMemo(drawingClock, []);
   const shape = `${series.map((one) => `${one.label}\0${one.colour}`).join("\0\0")}|${Boolean(band)}|${unit}|${zone}|${dark}|${height}`;
   const drawn = useRef({ series, marks: props.marks ?? [], grid });
   drawn.current = { series, marks: props.marks ?? [], grid };
@@ -69,11 +71,11 @@ export function Chart(props: ChartProps): JSX.Element {
   useEffect(() => {
     const { current } = holder;
     if (!current) return undefined;
-    performance.mark("chart-start");
+    clock.begin();
     const options = optionsOf(props, zone, current.clientWidth, () => drawn.current, setAt);
+    options.hooks?.draw?.push(clock.end);
     const made = new uPlot(options, data, current);
     plot.current = made;
-    performance.measure("chart", "chart-start");
     const observer = new ResizeObserver(() => made.setSize({ width: current.clientWidth, height }));
     observer.observe(current);
     return () => {
@@ -84,6 +86,7 @@ export function Chart(props: ChartProps): JSX.Element {
   }, [shape]);
 
   useEffect(() => {
+    clock.begin();
     plot.current?.setData(data);
   }, [data, props.marks]);
 
@@ -98,7 +101,7 @@ export function Chart(props: ChartProps): JSX.Element {
   };
   return (
     <figure class="chart">
-      <div class="chart-canvas" ref={holder} role="img" aria-label={spoken(props)} style={{ height }} />
+      <div class="chart-canvas" ref={holder} role="img" aria-label={spoken(props)} style={{ height: `${height}px` }} />
       <figcaption class="chart-legend">
         {series.map((one) => (
           <button key={one.label} type="button" class="chart-entry" aria-pressed={!hidden.has(one.label)} onClick={() => toggle(one.label)}>

@@ -23,6 +23,7 @@ import "./heatmap.css";
 import { unknownPainter } from "./painters.ts";
 import { cellPainter, pointPainter } from "./heat_painters.ts";
 import type { HeatPoint } from "./heat_painters.ts";
+import { drawingClock } from "./measure.ts";
 
 export interface HeatmapProps {
   /** What is drawn: read out. */
@@ -56,6 +57,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   const times = useMemo(() => timesOf(grid), [grid.from, grid.stepS, grid.points]);
   const colours = useMemo(() => heatColours(dark), [dark]);
   const most = useMemo(() => mostOf(props.counts), [props.counts]);
+  const clock = useMemo(drawingClock, []);
   const drawn = useRef({ props, colours, most });
   drawn.current = { props, colours, most };
   const shape = `${grid.from} ${grid.stepS} ${grid.points} ${props.bounds.join()}|${props.unit}|${zone}|${dark}|${height}`;
@@ -63,10 +65,11 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   useEffect(() => {
     const { current } = holder;
     if (!current) return undefined;
-    performance.mark("chart-start");
-    const made = new uPlot(optionsOf(zone, current.clientWidth, height, () => drawn.current, setCell), [times, times.map(() => null)], current);
+    clock.begin();
+    const options = optionsOf(zone, current.clientWidth, height, () => drawn.current, setCell);
+    options.hooks?.draw?.push(clock.end);
+    const made = new uPlot(options, [times, times.map(() => null)], current);
     plot.current = made;
-    performance.measure("chart", "chart-start");
     const observer = new ResizeObserver(() => made.setSize({ width: current.clientWidth, height }));
     observer.observe(current);
     return () => {
@@ -76,7 +79,10 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     };
   }, [shape]);
 
-  useEffect(() => plot.current?.redraw(false), [props.counts, props.points]);
+  useEffect(() => {
+    clock.begin();
+    plot.current?.redraw(false);
+  }, [props.counts, props.points]);
 
   const move = (event: KeyboardEvent): void => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -137,6 +143,7 @@ function optionsOf(
     series: [{}, { stroke: "transparent", points: { show: false } }],
     hooks: {
       drawClear: [unknown],
+      draw: [],
       drawAxes: [cellPainter(drawn), pointPainter(() => drawn().props.points ?? [], () => drawn().props.grid)],
       setCursor: [(plot) => onCell(cellAt(plot, shown))],
       setSelect: [zoom],

@@ -48,7 +48,7 @@ export function Told(props: {
   children?: ComponentChildren;
 }): JSX.Element {
   return (
-    <div class={`told is-${props.tone ?? "quiet"}`} style={{ minHeight: props.height ?? 120 }} role={props.tone === "error" ? "alert" : undefined}>
+    <div class={`told is-${props.tone ?? "quiet"}`} style={{ minHeight: `${props.height ?? 120}px` }} role={props.tone === "error" ? "alert" : undefined}>
       {props.icon && <span class="icon"><Icon name={props.icon} size={20} /></span>}
       <strong>{props.title}</strong>
       {props.children && <p class="small">{props.children}</p>}
@@ -59,7 +59,7 @@ export function Told(props: {
 
 /** A place that something will come to. */
 export function Skeleton({ height = 120, width = "100%" }: { height?: number; width?: string }): JSX.Element {
-  return <span class="skeleton" style={{ height, width }} aria-hidden="true" />;
+  return <span class="skeleton" style={{ height: `${height}px`, width }} aria-hidden="true" />;
 }
 
 /** What went wrong, and a way to try again. */
