@@ -6,7 +6,7 @@ import { changedQuery, hrefOf, matchPath, placeOf } from "../src/lib/url.ts";
 test("a link carries the time along, and nothing else", () => {
   const now = new URLSearchParams("from=now-1h&to=now&tz=UTC&q=secret");
   assert.equal(hrefOf("/services/web", {}, now), "/console/services/web?from=now-1h&to=now&tz=UTC");
-  assert.equal(hrefOf("/", { from: "now-3h" }, now), "/console/?to=now&tz=UTC&from=now-3h");
+  assert.equal(hrefOf("/", { from: "now-3h" }, now), "/console?to=now&tz=UTC&from=now-3h");
   assert.equal(hrefOf("/logs", { q: "a&b=c", service: undefined }), "/console/logs?q=a%26b%3Dc");
 });
 

@@ -26,7 +26,7 @@ export function hrefOf(path: string, parameters: Record<string, string | undefin
   }
   for (const [name, value] of Object.entries(parameters)) if (value) query.set(name, value);
   const text = query.toString();
-  return `${BASE}${path === "/" ? "/" : path}${text ? `?${text}` : ""}`;
+  return `${BASE}${path === "/" ? "" : path}${text ? `?${text}` : ""}`;
 }
 
 /** Return `current` with some parameters changed; empty or undefined ones are removed. */
