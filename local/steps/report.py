@@ -77,7 +77,7 @@ def show_addresses(stack: dict[str, Any], folder: str) -> None:
     """Print where everything is and the keys to use, each on a line that no terminal cuts."""
     console.print("opsloop runs on this machine:", style="bold")
     places = {
-        "console": f"{stack['api_url']}/console/ (sign in with a key of these: the read key looks, the admin key acts)",
+        "console": f"{stack['api_url']}/console (sign in with a key of these: the read key looks, the admin key acts)",
         "API and OTLP": stack["api_url"],
         "OpenAPI": f"{stack['api_url']}/openapi.json",
         "AWS endpoint": stack["aws_endpoint_url"],
