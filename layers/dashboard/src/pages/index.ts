@@ -4,6 +4,7 @@ import type { Page } from "../shell/page.ts";
 import { logs } from "./logs/page.tsx";
 import { logTrace } from "./logs/trace_page.tsx";
 import { anomalies } from "./anomalies/page.tsx";
+import { anomaly } from "./anomaly/page.tsx";
 import { overview } from "./overview/page.tsx";
 import { service } from "./service/page.tsx";
 import { services } from "./services/page.tsx";
@@ -13,6 +14,7 @@ export const PAGES: Page[] = [
   overview,
   services,
   anomalies,
+  anomaly,
   service,
   logs,
   logTrace,
