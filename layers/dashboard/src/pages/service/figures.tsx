@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 
 import { Chart, ChartTools } from "../../charts/chart.tsx";
 import type { ChartProps } from "../../charts/chart.tsx";
-import { Loaded, Panel, Told } from "../../components/panel.tsx";
+import { Loaded, Panel } from "../../components/panel.tsx";
 import { get } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
 import type { Time } from "../../lib/clock.ts";
@@ -12,8 +12,10 @@ import { countText, percentText } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
 import type { Anomaly, BandsAnswer, Column, KpiSeries } from "../../lib/types.ts";
 import { marksOf, usualOf, whyNoBand } from "./bands.ts";
+import { HeatPanel, Unheard } from "./heat_panel.tsx";
 import { perSecond, ripeGrid, upTo } from "./ripe.ts";
 import type { Subject } from "./subject.ts";
+import type { SlowTrace } from "./traces.ts";
 import type { RipeningAnswer } from "./types.ts";
 
 const KPIS = "requests,errors,error_ratio,p50_ms,p95_ms,p99_ms";
@@ -27,8 +29,8 @@ interface Known {
   time: Time;
 }
 
-/** Three panels; a chart is drawn as soon as its own numbers are there, the band when it comes. */
-export function Figures({ subject, anomalies }: { subject: Subject; anomalies: Anomaly[] }): JSX.Element {
+/** Four panels, or one where nothing was heard; a chart is drawn when its own numbers are there, the band when it comes. */
+export function Figures({ subject, anomalies, traces }: { subject: Subject; anomalies: Anomaly[]; traces: SlowTrace[] }): JSX.Element {
   const time = useTime();
   const { service, operation, kind } = subject;
   const range = { service, from: time.from, to: time.to, step_s: time.step };
@@ -42,21 +44,24 @@ export function Figures({ subject, anomalies }: { subject: Subject; anomalies: A
     (signal) => get<BandsAnswer>("/v1/anomalies/bands", { ...range, measure: "rate,error_ratio,p95" }, signal),
     time.tick,
   );
-  const nothing = (answer: RipeningAnswer): JSX.Element | null => (isUnknown(answer.series[0]) ? <Unheard subject={subject} /> : null);
+  if (series.data && isUnknown(series.data.series[0])) {
+    return <Panel title="Rate, errors, latency" isBusy={series.isRefreshing}><Unheard subject={subject} /></Panel>;
+  }
   const panel = (make: (known: Known) => Made, title: string): JSX.Element => {
-    const made = series.data && !isUnknown(series.data.series[0]) ? make({ subject, answer: series.data, bands: bands.data, anomalies, time }) : null;
+    const made = series.data ? make({ subject, answer: series.data, bands: bands.data, anomalies, time }) : null;
     return (
       <Panel title={title} note={made?.note} isBusy={series.isRefreshing} tools={made && <ChartTools chart={made.chart} />}>
-        <Loaded query={series} height={HEIGHT + 26} empty={nothing}>{() => made && <Drawn {...made} />}</Loaded>
+        <Loaded query={series} height={HEIGHT + 26}>{() => made && <Drawn {...made} />}</Loaded>
       </Panel>
     );
   };
   return (
-    <>
+    <div class="grid-2">
       {panel(rateChart, "Rate")}
       {panel(errorChart, "Errors")}
       {panel(latencyChart, "Latency")}
-    </>
+      <HeatPanel subject={subject} traces={traces} />
+    </div>
   );
 }
 
@@ -73,15 +78,6 @@ function Drawn({ chart, why }: Made): JSX.Element {
       <Chart {...chart} />
       {why && <p class="service-why">No usual band: {why}.</p>}
     </>
-  );
-}
-
-/** What is said where nothing was heard: never an empty chart, which would look like none. */
-export function Unheard({ subject }: { subject: Subject }): JSX.Element {
-  return (
-    <Told tone="unknown" title="UNKNOWN" height={HEIGHT + 26}>
-      No {subject.noun} of {subject.operation ? `${subject.operation} of ${subject.service}` : subject.service} were heard in this time. That is neither zero nor well.
-    </Told>
   );
 }
 

@@ -5,12 +5,11 @@ import type { JSX } from "preact";
 import { ChartTools } from "../../charts/chart.tsx";
 import { Heatmap } from "../../charts/heatmap.tsx";
 import { rowTotals } from "../../charts/heat.ts";
-import { Loaded, Panel } from "../../components/panel.tsx";
+import { Loaded, Panel, Told } from "../../components/panel.tsx";
 import { get } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
 import { countText, millisText, percentText } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
-import { Unheard } from "./figures.tsx";
 import { ripeGrid, upTo } from "./ripe.ts";
 import type { Subject } from "./subject.ts";
 import type { SlowTrace } from "./traces.ts";
@@ -46,6 +45,15 @@ export function HeatPanel({ subject, traces }: { subject: Subject; traces: SlowT
         )}
       </Loaded>
     </Panel>
+  );
+}
+
+/** What is said where nothing was heard: never an empty chart, which would look like none. */
+export function Unheard({ subject }: { subject: Subject }): JSX.Element {
+  return (
+    <Told tone="unknown" title="UNKNOWN" height={HEIGHT}>
+      No {subject.noun} of {subject.operation ? `${subject.operation} of ${subject.service}` : subject.service} were heard in this time. That is neither zero nor well.
+    </Told>
   );
 }
 

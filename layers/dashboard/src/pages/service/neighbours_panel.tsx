@@ -5,12 +5,13 @@ import type { JSX } from "preact";
 import { Loaded, Panel, Told } from "../../components/panel.tsx";
 import { Table } from "../../components/table.tsx";
 import type { Column } from "../../components/table.tsx";
-import { ApiError, get } from "../../lib/api.ts";
+import { get } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
 import { millisText, percentText, rateText } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
 import { linkTo } from "../../lib/router.ts";
 import { isoOf } from "../../lib/time.ts";
+import { orNothing } from "./ask.ts";
 import { graphSpan, neighboursOf } from "./neighbours.ts";
 import type { Edge, GraphAnswer } from "./types.ts";
 
@@ -20,12 +21,12 @@ const KINDS: Record<Edge["callee_kind"], string> = { service: "", database: "dat
 export function Neighbours({ service }: { service: string }): JSX.Element {
   const time = useTime();
   const span = graphSpan(time.span);
-  const graph = useQuery(`service graph ${service}|${time.key}`, (signal) => ask(service, isoOf(span.from), time.to, signal), time.tick);
+  const graph = useQuery(`service graph ${service}|${time.key}`, (signal) => orNothing(get<GraphAnswer>("/v1/graph", { service, from: isoOf(span.from), to: time.to }, signal)), time.tick);
   return (
     <Panel title="Neighbours" note={span.isCut ? "last day of the range" : "by sampled traces"} isFlush isBusy={graph.isRefreshing} tools={<a class="button is-plain" href={linkTo("/map", { service })}>Map</a>}>
-      <Loaded query={graph} height={180} empty={(edges) => (edges.length === 0 ? <Told icon="map" title="No calls are known">In this time no trace led to {service} or on from it. The graph is kept for two days.</Told> : null)}>
-        {(edges) => {
-          const { callers, callees } = neighboursOf(edges, service);
+      <Loaded query={graph} height={180} empty={(answer) => (!answer?.edges.length ? <Told icon="map" title="No calls are known">In this time no trace led to {service} or on from it. The graph is kept for two days.</Told> : null)}>
+        {(answer) => {
+          const { callers, callees } = neighboursOf(answer?.edges ?? [], service);
           return (
             <>
               <Side title="Called by" empty="No service calls it: its requests come from outside." edges={callers} name={(edge) => edge.caller} />
@@ -36,16 +37,6 @@ export function Neighbours({ service }: { service: string }): JSX.Element {
       </Loaded>
     </Panel>
   );
-}
-
-/** A service without traces is not in the graph: 404, which here is "nothing known". */
-async function ask(service: string, from: string, to: string, signal: AbortSignal): Promise<Edge[]> {
-  try {
-    return (await get<GraphAnswer>("/v1/graph", { service, from, to }, signal)).edges;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return [];
-    throw error;
-  }
 }
 
 function Side(props: { title: string; empty: string; edges: Edge[]; name: (edge: Edge) => string }): JSX.Element {

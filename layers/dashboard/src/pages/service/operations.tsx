@@ -33,7 +33,7 @@ export function Operations({ subject, query }: { subject: Subject; query: Query<
     <Panel title="Operations" note="by what they contribute" isFlush isBusy={query.isRefreshing}>
       {kinds.length > 1 && tabs}
       <Loaded query={query} height={180} empty={() => (rows.length === 0 ? <Told tone="unknown" title="UNKNOWN">No {subject.noun} were heard in this time.</Told> : null)}>
-        {() => <Table label="Operations" columns={columnsOf(subject)} rows={rows} keyOf={(row) => row.operation} order={order} onOrder={setOrder} />}
+        {() => <Table label="Table of operations" columns={columnsOf(subject)} rows={rows} keyOf={(row) => row.operation} order={order} onOrder={setOrder} />}
       </Loaded>
     </Panel>
   );

@@ -15,7 +15,6 @@ import { agoText, DAY, isoOf } from "../../lib/time.ts";
 import type { AnomaliesAnswer, Anomaly, Service } from "../../lib/types.ts";
 import type { Page, PageProps } from "../../shell/page.ts";
 import { Figures } from "./figures.tsx";
-import { HeatPanel } from "./heat_panel.tsx";
 import { Neighbours } from "./neighbours_panel.tsx";
 import { Operations } from "./operations.tsx";
 import { LogPatterns } from "./patterns.tsx";
@@ -50,10 +49,11 @@ function View({ parameters }: PageProps): JSX.Element {
     time.tick,
   );
   const traces = slowTraces(slowest.data ?? [], operations.data?.operations ?? [], operation, kind);
+  const isMissing = services.data !== undefined && !services.data.some((one) => one.service === service);
+  if (isMissing) return <div class="page"><Missing service={service} /></div>;
   return (
     <div class="page">
-      {!services.data && <header class="page-head"><h1>{service}</h1></header>}
-      <Loaded query={services} height={64} empty={(all) => (all.some((one) => one.service === service) ? null : <Unheard service={service} />)}>
+      <Loaded query={services} height={64}>
         {(all) => {
           const own = all.find((one) => one.service === service);
           return own && <Head service={own} open={open.data} now={time.now} />;
@@ -61,10 +61,7 @@ function View({ parameters }: PageProps): JSX.Element {
       </Loaded>
       {operation && <Filter subject={subject} />}
       <OpenAnomalies service={service} anomalies={open.data?.anomalies ?? []} now={time.now} />
-      <div class="grid-2">
-        <Figures subject={subject} anomalies={anomalies.data?.anomalies ?? []} />
-        <HeatPanel subject={subject} traces={traces} />
-      </div>
+      <Figures subject={subject} anomalies={anomalies.data?.anomalies ?? []} traces={traces} />
       <Operations subject={subject} query={operations} />
       <div class="grid-2">
         <Neighbours service={service} />
@@ -128,7 +125,7 @@ function OpenAnomalies({ service, anomalies, now }: { service: string; anomalies
   );
 }
 
-function Unheard({ service }: { service: string }): JSX.Element {
+function Missing({ service }: { service: string }): JSX.Element {
   return (
     <Told icon="service" tone="unknown" title={`No service is called ${service}`} action={<a class="button" href={linkTo("/services")}>All services</a>}>
       It was never heard, and no catalog declares it.

@@ -10,6 +10,7 @@ import { countText } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
 import { linkTo } from "../../lib/router.ts";
 import { DAY, isoOf } from "../../lib/time.ts";
+import { orNothing } from "./ask.ts";
 import type { Pattern, PatternsAnswer } from "./types.ts";
 
 const MOST = 8;
@@ -23,14 +24,14 @@ export function LogPatterns({ service }: { service: string }): JSX.Element {
   const from = Math.max(time.span.from, time.span.to - 7 * DAY);
   const patterns = useQuery(
     `service patterns ${service}|${time.key}`,
-    (signal) => get<PatternsAnswer>("/v1/logs/patterns", { service, from: isoOf(from), to: time.to, limit: 200 }, signal),
+    (signal) => orNothing(get<PatternsAnswer>("/v1/logs/patterns", { service, from: isoOf(from), to: time.to, limit: 200 }, signal)),
     time.tick,
   );
   const all = linkTo("/logs", { service });
   return (
     <Panel title="Log patterns" note={from > time.span.from ? "last 7 days of the range" : undefined} isFlush isBusy={patterns.isRefreshing} tools={<a class="button is-plain" href={all}>All its logs</a>}>
-      <Loaded query={patterns} height={180} empty={(answer) => (answer.patterns.length === 0 ? <Told icon="log" title="No log lines">{service} sent no log line in this time.</Told> : null)}>
-        {(answer) => (
+      <Loaded query={patterns} height={180} empty={(answer) => (answer === null || answer.patterns.length === 0 ? <Told icon="log" title="No log lines">{service} sent no log line in this time.</Told> : null)}>
+        {(answer) => answer && (
           <>
             <ul class="service-list">
               {heaviest(answer.patterns).map((one) => <Row key={one.template} service={service} pattern={one} />)}

@@ -28,7 +28,7 @@ export function Traces({ traces, isBusy }: { traces: SlowTrace[]; isBusy: boolea
     <Panel title="Slow traces" note="the slowest known" isFlush isBusy={isBusy}>
       {traces.length === 0
         ? <Told icon="search" title="No trace is known">Senders told none in this time, or it is longer ago than 35 days.</Told>
-        : <Table label="Slow traces" columns={columns} rows={traces} keyOf={(one) => `${one.trace_id} ${one.span_id}`} />}
+        : <Table label="Table of slow traces" columns={columns} rows={traces} keyOf={(one) => `${one.trace_id} ${one.span_id}`} />}
     </Panel>
   );
 }
