@@ -83,6 +83,7 @@ test("a stretch of time touches the intervals that it is in, and none that it on
   assert.deepEqual(touchedRuns([{ from: at(0.5), to: at(1.5) }], grid), [[0, 1]]);
   assert.deepEqual(touchedRuns([{ from: at(-9), to: at(1) }, { from: at(4), to: at(99) }], grid), [[0, 0], [4, 4]]);
   assert.deepEqual(touchedRuns([{ from: at(2), to: at(3) }, { from: at(1), to: at(2.5) }], grid), [[1, 2]]);
+  assert.deepEqual(touchedRuns([{ from: at(1), to: at(4) }, { from: at(2), to: at(3) }], grid), [[1, 3]]);
   assert.deepEqual(touchedRuns([{ from: at(7), to: at(8) }], grid), []);
 });
 
