@@ -8,12 +8,13 @@ import { Skeleton, Told } from "../components/panel.tsx";
 import { refusals } from "../lib/api.ts";
 import { refresh } from "../lib/clock.ts";
 import { linkTo, place } from "../lib/router.ts";
-import { findSession, session } from "../lib/session.ts";
+import { findSession, hasEnded, session } from "../lib/session.ts";
 import { createStore, useStore } from "../lib/store.ts";
 import { matchPath } from "../lib/url.ts";
 import { PAGES } from "../pages/index.ts";
 import { Frame } from "./frame.tsx";
 import { SignIn } from "./sign_in.tsx";
+import { SignInAgain } from "./sign_in_again.tsx";
 
 const trouble = createStore("");
 
@@ -27,6 +28,7 @@ export function App(): JSX.Element {
   const who = useStore(session);
   const wrong = useStore(trouble);
   const refused = useStore(refusals);
+  const isOver = useStore(hasEnded);
   useEffect(look, [refused]);
   if (wrong && !who) {
     return (
@@ -36,7 +38,10 @@ export function App(): JSX.Element {
     );
   }
   if (who === undefined) return <main class="sign-in" aria-busy="true"><Skeleton height={280} width="380px" /></main>;
-  return who === null ? <SignIn /> : <Shown />;
+  return who === null ? <SignIn /> : <>
+    <Shown />
+    {isOver && <SignInAgain />}
+  </>;
 }
 
 function Shown(): JSX.Element {

@@ -3,19 +3,19 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { Button, Dialog, Menu } from "../components/controls.tsx";
+import { Button, Dialog } from "../components/controls.tsx";
 import { Icon } from "../components/icon.tsx";
 import { get } from "../lib/api.ts";
 import { useTime } from "../lib/clock.ts";
 import { useQuery } from "../lib/query.ts";
 import { go, linkTo } from "../lib/router.ts";
-import { session, signOut } from "../lib/session.ts";
 import { useStore } from "../lib/store.ts";
 import { chooseTheme, isDark } from "../lib/theme.ts";
 import { Brand } from "./brand.tsx";
 import { isHelpOpen, KEYS } from "./keyboard.ts";
 import type { Page } from "./page.ts";
 import "./shell.css";
+import { SessionMenu } from "./sign_in_menu.tsx";
 import { TimePicker } from "./time_picker.tsx";
 
 /** The frame around `children`, which is the page `current`. */
@@ -84,20 +84,6 @@ function Search(): JSX.Element {
 function ThemeButton(): JSX.Element {
   const dark = useStore(isDark);
   return <Button label={dark ? "Light colours" : "Dark colours"} icon={dark ? "sun" : "moon"} isIconOnly look="plain" onClick={() => chooseTheme(dark ? "light" : "dark")} />;
-}
-
-function SessionMenu(): JSX.Element {
-  const who = useStore(session);
-  return (
-    <Menu label="Account" icon="user" isIconOnly>
-      {(close) => (
-        <>
-          <p class="menu-item"><span class="stack" style={{ gap: 0 }}><strong>{who?.name ?? ""}</strong><span class="quiet small">{who?.role ?? ""}</span></span></p>
-          <button type="button" class="menu-item" onClick={() => { close(); void signOut(); }}>Sign out</button>
-        </>
-      )}
-    </Menu>
-  );
 }
 
 function Help({ pages }: { pages: Page[] }): JSX.Element {

@@ -1,44 +1,32 @@
 /** The page before all others: who are you? */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 
-import { Icon } from "../components/icon.tsx";
-import { ApiError } from "../lib/api.ts";
-import { signIn, ways } from "../lib/session.ts";
-import { useStore } from "../lib/store.ts";
 import { Brand } from "./brand.tsx";
+import { SignInForm } from "./sign_in_form.tsx";
+import "./sign_in.css";
 
-/** Ask for a key, or send people to their provider. */
+const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+
+/** Ask for a key, or send people to their provider; the address stays, so the page that was asked for comes next. */
 export function SignIn(): JSX.Element {
-  const { oidc } = useStore(ways);
-  const [key, setKey] = useState("");
-  const [error, setError] = useState("");
-  const [isBusy, setIsBusy] = useState(false);
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setIsBusy(true);
-    setError("");
-    try {
-      await signIn(key);
-    } catch (reason) {
-      setError(reason instanceof ApiError ? reason.message : String(reason));
-      setIsBusy(false);
-    }
-  };
+  useEffect(() => {
+    document.title = "Sign in · opsloop";
+  }, []);
+  const isLocal = LOOPBACK.includes(window.location.hostname);
   return (
-    <main class="sign-in">
-      <form onSubmit={(event) => void submit(event)}>
+    <main class="sign-in" id="main">
+      <div class="sign-in-card">
         <Brand />
         <h1>Sign in</h1>
-        <label class="field">
-          <span class="label">Key</span>
-          <input class="input mono" type="password" name="key" autocomplete="current-password" required value={key} aria-invalid={error ? true : undefined} aria-describedby="sign-in-error" onInput={(event) => setKey(event.currentTarget.value)} />
-        </label>
-        <p id="sign-in-error" class="time-error" role="alert">{error}</p>
-        <button type="submit" class="button is-primary" disabled={isBusy}>{isBusy ? "Signing in" : "Sign in"}</button>
-        {oidc && <a class="button" href="/v1/session/oidc"><Icon name="user" /> Sign in with your organisation</a>}
-      </form>
+        <SignInForm />
+        <p class="sign-in-hint">
+          {isLocal
+            ? <><code>make run</code> printed keys for this console; they stand in <code>.local/stack.json</code>, too.</>
+            : <>No key? Somebody with an admin key makes one: <code>opsloop keys create NAME --scope read</code>.</>}
+        </p>
+      </div>
     </main>
   );
 }
