@@ -105,7 +105,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
         aria-label={`${spoken(props)} Arrow keys move over its cells.`}
         tabIndex={0}
         onKeyDown={move}
-        style={{ height }}
+        style={{ height: `${height}px` }}
       />
       <figcaption class="heatmap-foot">
         <span class="heatmap-scale">

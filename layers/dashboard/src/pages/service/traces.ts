@@ -14,7 +14,7 @@ export function traceRows(span: Span): { resolution: "hour" | "day"; from: numbe
 }
 
 /** Return the slowest traces of `kind`, slowest first. `operation` keeps those of that one; "" keeps all. */
-export function slowTraces(rows: ExemplarRow[], totals: OperationTotals[], operation: string, kind: Kind, most = 8): SlowTrace[] {
+export function slowTraces(rows: ExemplarRow[], totals: OperationTotals[], operation: string, kind: Kind, most = 6): SlowTrace[] {
   const found = new Map<string, SlowTrace>();
   for (const one of [...rows, ...totals]) {
     if (!one.exemplar || one.kind !== kind || (operation !== "" && one.operation !== operation)) continue;
