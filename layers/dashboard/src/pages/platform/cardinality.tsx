@@ -13,6 +13,7 @@ import { useQuery } from "../../lib/query.ts";
 import { useParameter } from "../../lib/router.ts";
 import { timeText } from "../../lib/time.ts";
 import type { Service } from "../../lib/types.ts";
+import { fitting, useNarrow } from "./narrow.ts";
 import type { Cardinality } from "./types.ts";
 
 const HOURS = 6;
@@ -60,6 +61,7 @@ async function known(service: string, signal: AbortSignal): Promise<Cardinality 
 
 function Found({ cardinality }: { cardinality: Cardinality }): JSX.Element {
   const { series, limit, overflowed, without_attributes: least } = cardinality;
+  const isNarrow = useNarrow();
   const share = limit > 0 ? series / limit : 0;
   const isTight = share > 0.8 || overflowed > 0;
   return (
@@ -75,7 +77,7 @@ function Found({ cardinality }: { cardinality: Cardinality }): JSX.Element {
         </div>
       </div>
       {cardinality.dimensions.length > 0 ? (
-        <div class="platform-inner"><Table label="Attributes" columns={COLUMNS} rows={cardinality.dimensions} keyOf={(row) => row.name} /></div>
+        <div class="platform-inner"><Table label="Attributes" columns={fitting(COLUMNS, isNarrow, ["name", "values", "saves"])} rows={cardinality.dimensions} keyOf={(row) => row.name} /></div>
       ) : (
         <p class="quiet">No attribute tells series of this service apart.</p>
       )}

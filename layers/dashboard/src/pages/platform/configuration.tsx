@@ -9,6 +9,7 @@ import type { Column } from "../../components/table.tsx";
 import { countText, UNKNOWN_TEXT } from "../../lib/format.ts";
 import { useParameter } from "../../lib/router.ts";
 import { Facts } from "./facts.tsx";
+import { fitting, useNarrow } from "./narrow.ts";
 import { sharedSettings } from "./settings.ts";
 import type { SharedSetting } from "./settings.ts";
 import type { Configuration, Platform } from "./types.ts";
@@ -65,6 +66,7 @@ function Channels({ of }: { of: Configuration }): JSX.Element {
 function Settings({ of }: { of: Configuration }): JSX.Element {
   const [text, setText] = useParameter("find");
   const [order, setOrder] = useParameter("sort");
+  const isNarrow = useNarrow();
   const wanted = text.toLowerCase();
   const rows = sharedSettings(of.functions).filter((row) =>
     `${row.functions.join(" ")} ${row.name} ${row.value ?? ""} ${row.meaning}`.toLowerCase().includes(wanted),
@@ -79,7 +81,7 @@ function Settings({ of }: { of: Configuration }): JSX.Element {
       {rows.length === 0 ? (
         <Told icon="search" title="No setting is like this" />
       ) : (
-        <Table label="Settings" columns={COLUMNS} rows={rows} keyOf={(row) => `${row.name} ${row.functions[0]}`} order={order} onOrder={setOrder} />
+        <Table label="Settings" columns={fitting(isNarrow ? NARROW_COLUMNS : COLUMNS, isNarrow, ["name"])} rows={rows} keyOf={(row) => `${row.name} ${row.functions[0]}`} order={order} onOrder={setOrder} />
       )}
     </Panel>
   );
@@ -89,6 +91,21 @@ const COLUMNS: Array<Column<SharedSetting>> = [
   { id: "name", title: "Setting", value: (row) => row.name, cell: (row) => <span class="platform-function"><code>{row.name}</code><small class="is-whole">{row.meaning}</small></span> },
   { id: "value", title: "Value", value: (row) => row.value, cell: (row) => <Value row={row} /> },
   { id: "functions", title: "Of", value: (row) => row.functions.length, cell: (row) => <span class="quiet small">{row.functions.join(", ")}</span> },
+];
+
+const NARROW_COLUMNS: Array<Column<SharedSetting>> = [
+  {
+    id: "name",
+    title: "Setting",
+    value: (row) => row.name,
+    cell: (row) => (
+      <span class="platform-setting">
+        <code>{row.name}</code>
+        <Value row={row} />
+        <small class="quiet">{row.meaning}; {row.functions.join(", ")}</small>
+      </span>
+    ),
+  },
 ];
 
 function Value({ row }: { row: SharedSetting }): JSX.Element {

@@ -13,6 +13,7 @@ import { countText, dollarText, numberText } from "../../lib/format.ts";
 import { useParameter } from "../../lib/router.ts";
 import { timeText } from "../../lib/time.ts";
 import { barsOf } from "./cost_bars.ts";
+import { fitting, useNarrow } from "./narrow.ts";
 import type { Cost, CostLine, Platform } from "./types.ts";
 import { monthText, quantityText, smallDollarText } from "./words.ts";
 
@@ -110,11 +111,12 @@ function Lines({ cost }: { cost: Cost }): JSX.Element {
 
 function Resources({ cost }: { cost: Cost }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "-projected");
+  const isNarrow = useNarrow();
   const [isWhole, setIsWhole] = useState(false);
   const rows = sorted(cost.resources, RESOURCES, order).slice(0, isWhole ? undefined : FEW);
   return (
     <>
-      <Table label="Resources" columns={RESOURCES} rows={rows} keyOf={(row) => row.resource} order={order} onOrder={setOrder} />
+      <Table label="Resources" columns={fitting(RESOURCES, isNarrow, ["resource", "usd", "projected"])} rows={rows} keyOf={(row) => row.resource} order={order} onOrder={setOrder} />
       {cost.resources.length > FEW && (
         <p class="platform-more">
           <Button label={isWhole ? `Only the first ${FEW}` : `All ${countText(cost.resources.length)}`} look="plain" onClick={() => setIsWhole(!isWhole)} />
@@ -134,8 +136,9 @@ const RESOURCES: Array<Column<Cost["resources"][number]>> = [
 
 function AllLines({ lines }: { lines: CostLine[] }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "-usd");
+  const isNarrow = useNarrow();
   if (lines.length === 0) return <Told icon="check" title="Everything is known" />;
-  return <Table label="Lines" columns={COLUMNS} rows={lines} keyOf={(row) => `${row.resource} ${row.unit}`} order={order} onOrder={setOrder} />;
+  return <Table label="Lines" columns={fitting(isNarrow ? NARROW_LINES : COLUMNS, isNarrow, ["resource", "quantity", "usd"])} rows={lines} keyOf={(row) => `${row.resource} ${row.unit}`} order={order} onOrder={setOrder} />;
 }
 
 const COLUMNS: Array<Column<CostLine>> = [
@@ -144,4 +147,14 @@ const COLUMNS: Array<Column<CostLine>> = [
   { id: "quantity", title: "Used", value: (row) => row.quantity, cell: (row) => quantityText(row.quantity, row.unit), isNumber: true },
   { id: "usd", title: "So far", value: (row) => row.usd, cell: (row) => (row.usd === null ? <StateBadge condition="unknown" /> : smallDollarText(row.usd)), isNumber: true },
   { id: "projected", title: "Projected", value: (row) => row.projected_usd, cell: (row) => smallDollarText(row.projected_usd), isNumber: true },
+];
+
+const NARROW_LINES: Array<Column<CostLine>> = [
+  {
+    id: "resource",
+    title: "Resource",
+    value: (row) => row.resource,
+    cell: (row) => <span class="platform-function"><span class="platform-strong">{row.resource}</span><small class="is-whole">{row.unit}{row.reason && `: ${row.reason}`}</small></span>,
+  },
+  ...COLUMNS.filter((column) => column.id === "quantity" || column.id === "usd"),
 ];

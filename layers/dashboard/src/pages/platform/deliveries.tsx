@@ -16,6 +16,7 @@ import { useQuery } from "../../lib/query.ts";
 import { linkTo, useParameter } from "../../lib/router.ts";
 import { may } from "../../lib/session.ts";
 import { agoText, timeText } from "../../lib/time.ts";
+import { fitting, useNarrow } from "./narrow.ts";
 import type { Delivery } from "./types.ts";
 import { conditionOfDelivery, mayResend } from "./words.ts";
 
@@ -79,9 +80,10 @@ function Nothing(): JSX.Element {
 
 function Deliveries({ rows, time, onResend }: { rows: Delivery[]; time: Time; onResend: (row: Delivery) => void }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "-created");
+  const isNarrow = useNarrow();
   const columns: Array<Column<Delivery>> = [
     { id: "created", title: "Written", value: (row) => row.created_at, cell: (row) => <time class="quiet platform-nowrap" dateTime={row.created_at}>{timeText(Date.parse(row.created_at), time.zone)}</time> },
-    { id: "subject", title: "Message", value: (row) => row.subject, cell: (row) => <Subject row={row} /> },
+    { id: "subject", title: "Message", value: (row) => row.subject, cell: (row) => <Subject row={row} note={isNarrow ? `${row.channel}, ${timeText(Date.parse(row.created_at), time.zone)}` : ""} /> },
     { id: "channel", title: "Channel", value: (row) => row.channel, cell: (row) => <span class="platform-nowrap">{row.channel}</span> },
     { id: "state", title: "State", value: (row) => row.state, cell: (row) => <StateBadge condition={conditionOfDelivery(row.state)} text={row.state} /> },
     { id: "attempts", title: "Attempts", value: (row) => row.attempts, cell: (row) => countText(row.attempts), isNumber: true },
@@ -90,14 +92,15 @@ function Deliveries({ rows, time, onResend }: { rows: Delivery[]; time: Time; on
   if (may("operator") && rows.some((row) => mayResend(row.state))) {
     columns.push({ id: "again", title: "", cell: (row) => mayResend(row.state) && <Button label="Send again" onClick={() => onResend(row)} /> });
   }
-  return <Table label="Messages" columns={columns} rows={rows} keyOf={(row) => row.id} order={order} onOrder={setOrder} />;
+  return <Table label="Messages" columns={fitting(columns, isNarrow, ["subject", "state", "again"])} rows={rows} keyOf={(row) => row.id} order={order} onOrder={setOrder} />;
 }
 
-function Subject({ row }: { row: Delivery }): JSX.Element {
+function Subject({ row, note }: { row: Delivery; note: string }): JSX.Element {
   const isAnomaly = row.told === "detected" || row.told === "ended";
   return (
     <span class="platform-function is-wide">
       {isAnomaly ? <a href={linkTo(`/anomalies/${encodeURIComponent(row.topic)}`)}>{row.subject}</a> : <span>{row.subject}</span>}
+      {note && <small class="is-whole">{note}</small>}
       {row.reason && row.state !== "sent" && <small class="is-whole">{row.reason}{row.may_have_arrived ? " It may have arrived." : ""}</small>}
     </span>
   );

@@ -10,6 +10,7 @@ import { countText, millisText, percentText, UNKNOWN_TEXT } from "../../lib/form
 import { useParameter } from "../../lib/router.ts";
 import { agoText } from "../../lib/time.ts";
 import { HourBars } from "./hour_bars.tsx";
+import { fitting, useNarrow } from "./narrow.ts";
 import type { Platform, PlatformFunction, Sum } from "./types.ts";
 import { smallDollarText } from "./words.ts";
 
@@ -18,6 +19,7 @@ type Row = PlatformFunction & { cost: Sum | undefined };
 /** The tab. */
 export function FunctionsPart({ platform, now }: { platform: Platform; now: number }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "capability");
+  const isNarrow = useNarrow();
   const [word, setWord] = useParameter("capability");
   const costs = new Map(platform.cost.resources.map((one) => [one.resource, one]));
   const words = [...new Set(platform.functions.map((one) => one.capability))].sort();
@@ -38,7 +40,7 @@ export function FunctionsPart({ platform, now }: { platform: Platform; now: numb
       {rows.length === 0 ? (
         <Told title="No function is of that capability" />
       ) : (
-        <Table label="Functions" columns={columnsOf(now)} rows={rows} keyOf={(row) => row.name} order={order} onOrder={setOrder} />
+        <Table label="Functions" columns={fitting(columnsOf(now), isNarrow, ["name", "invocations", "errors", "p95"])} rows={rows} keyOf={(row) => row.name} order={order} onOrder={setOrder} />
       )}
     </Panel>
   );

@@ -12,6 +12,7 @@ import type { Time } from "../../lib/clock.ts";
 import { useParameter } from "../../lib/router.ts";
 import { agoText } from "../../lib/time.ts";
 import type { Column } from "../../lib/types.ts";
+import { fitting, useNarrow } from "./narrow.ts";
 import { Runbook } from "./runbook.tsx";
 import type { Check, Platform } from "./types.ts";
 import { checkName, checkValue, conditionOfCheck } from "./words.ts";
@@ -23,12 +24,13 @@ export function HealthPart({ platform, time }: { platform: Platform; time: Time 
   const { health } = platform;
   const isRinging = platform.alarms.ringing.length > 0;
   const [order, setOrder] = useParameter("sort", "status");
+  const isNarrow = useNarrow();
   const note = health.probed_at ? `probed ${agoText(Date.parse(health.probed_at), time.now)}` : "never probed";
   return (
     <>
       {isRinging && <Alarms platform={platform} now={time.now} />}
       <Panel title="Checks" note={<span class="row"><StateBadge condition={conditionOfCheck(health.status)} text={health.status} /> {note}</span>} isFlush>
-        <Table label="Checks" columns={columnsOf(time.now)} rows={health.checks} keyOf={(row) => row.component} order={order} onOrder={setOrder} />
+        <Table label="Checks" columns={fitting(columnsOf(time.now, isNarrow), isNarrow, ["status", "component", "value"])} rows={health.checks} keyOf={(row) => row.component} order={order} onOrder={setOrder} />
       </Panel>
       {!isRinging && <Alarms platform={platform} now={time.now} />}
       <div class="grid-2">
@@ -49,14 +51,23 @@ export function HealthPart({ platform, time }: { platform: Platform; time: Time 
   );
 }
 
-function columnsOf(now: number): Array<TableColumn<Check>> {
+function columnsOf(now: number, isNarrow: boolean): Array<TableColumn<Check>> {
   return [
     { id: "status", title: "State", value: (row) => RANKS[row.status] ?? 2, cell: (row) => <StateBadge condition={conditionOfCheck(row.status)} text={row.status} /> },
-    { id: "component", title: "Check", value: (row) => row.component, cell: (row) => <span class="platform-strong">{checkName(row.component)}</span> },
+    { id: "component", title: "Check", value: (row) => row.component, cell: (row) => <CheckName row={row} isWhole={isNarrow} /> },
     { id: "value", title: "Seen", cell: (row) => <span class="number platform-nowrap">{checkValue(row)}</span> },
     { id: "time", title: "Looked at", value: (row) => row.time, cell: (row) => <span class="quiet platform-nowrap">{agoText(Date.parse(row.time), now)}</span> },
     { id: "output", title: "What is wrong", cell: (row) => row.output },
   ];
+}
+
+function CheckName({ row, isWhole }: { row: Check; isWhole: boolean }): JSX.Element {
+  return (
+    <span class="platform-function">
+      <span class="platform-strong">{checkName(row.component)}</span>
+      {isWhole && row.output && <small class="is-whole">{row.output}</small>}
+    </span>
+  );
 }
 
 function Alarms({ platform, now }: { platform: Platform; now: number }): JSX.Element {

@@ -16,6 +16,7 @@ import { useParameter } from "../../lib/router.ts";
 import { may, session } from "../../lib/session.ts";
 import { agoText, timeText } from "../../lib/time.ts";
 import { CreateDialog, RevokeDialog } from "./key_dialogs.tsx";
+import { fitting, useNarrow } from "./narrow.ts";
 import type { ApiKey } from "./types.ts";
 
 /** The tab. */
@@ -35,6 +36,7 @@ export function KeysPart({ time }: { time: Time }): JSX.Element {
 function Keys({ time }: { time: Time }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "-created");
   const [shown, setShown] = useParameter("state", "valid");
+  const isNarrow = useNarrow();
   const [isCreating, setIsCreating] = useState(false);
   const [leaving, setLeaving] = useState<ApiKey>();
   const query = useQuery("keys", (signal) => getAll<{ keys: ApiKey[]; next: string | null }, ApiKey>("/v1/keys", { limit: 1_000 }, (page) => page.keys, { signal }), time.tick);
@@ -59,7 +61,7 @@ function Keys({ time }: { time: Time }): JSX.Element {
         isBusy={query.isRefreshing}
       >
         <Loaded query={query} height={240} empty={() => (query.data && rows.length === 0 ? <Told title={`No key is ${shown}`} /> : null)}>
-          {() => <Table label="Keys" columns={columnsOf(time, setLeaving)} rows={rows} keyOf={(row) => row.key_id} order={order} onOrder={setOrder} />}
+          {() => <Table label="Keys" columns={fitting(columnsOf(time, isNarrow, setLeaving), isNarrow, ["name", "state", "revoke"])} rows={rows} keyOf={(row) => row.key_id} order={order} onOrder={setOrder} />}
         </Loaded>
       </Panel>
       {isCreating && (
@@ -84,10 +86,10 @@ function Keys({ time }: { time: Time }): JSX.Element {
   );
 }
 
-function columnsOf(time: Time, onRevoke: (key: ApiKey) => void): Array<Column<ApiKey>> {
+function columnsOf(time: Time, isNarrow: boolean, onRevoke: (key: ApiKey) => void): Array<Column<ApiKey>> {
   const own = ownKeys();
   return [
-    { id: "name", title: "Name", value: (row) => row.name, cell: (row) => <span class="platform-function"><span class="platform-strong">{row.name}</span><small><code>{row.key_id}</code></small></span> },
+    { id: "name", title: "Name", value: (row) => row.name, cell: (row) => <span class="platform-function"><span class="platform-strong">{row.name}</span><small><code>{row.key_id}</code>{isNarrow && `, ${row.scopes.join(", ")}`}</small></span> },
     { id: "scopes", title: "May", value: (row) => row.scopes.join(), cell: (row) => row.scopes.map((scope) => <span key={scope} class={`platform-scope is-${scope}`}>{scope}</span>) },
     { id: "state", title: "State", value: (row) => row.state, cell: (row) => <KeyState row={row} /> },
     { id: "created", title: "Made", value: (row) => row.created_at, cell: (row) => <time class="quiet platform-nowrap" dateTime={row.created_at}>{timeText(Date.parse(row.created_at), time.zone)}</time> },

@@ -1,6 +1,7 @@
 /** Platform: how opsloop itself does, what it could not read, whom it told, who may call it, and what it costs. */
 
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
 
 import { Tabs } from "../../components/controls.tsx";
 import { Icon } from "../../components/icon.tsx";
@@ -45,6 +46,7 @@ function View(): JSX.Element {
   const [wanted] = useParameter("tab", "health");
   const current: Section = wanted in SECTIONS ? (wanted as Section) : "health";
   const query = useQuery(MEASURED.has(current) ? "platform" : "", (signal) => get<Platform>("/v1/platform", {}, signal), time.tick);
+  useEffect(() => document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [current]);
   const tabs = Object.entries(SECTIONS).map(([id, label]) => ({ id, label, href: linkTo("/platform", { tab: id === "health" ? undefined : id }) }));
   return (
     <div class="page">

@@ -16,6 +16,7 @@ import type { Query } from "../../lib/query.ts";
 import { useParameter } from "../../lib/router.ts";
 import { may } from "../../lib/session.ts";
 import { timeText } from "../../lib/time.ts";
+import { fitting, useNarrow } from "./narrow.ts";
 import { ObjectPanel } from "./quarantine_item.tsx";
 import { ReplayDialog } from "./replay.tsx";
 import type { Quarantined, QuarantinePage } from "./types.ts";
@@ -107,6 +108,7 @@ function Nothing({ isFiltered }: { isFiltered: boolean }): JSX.Element {
 
 function Objects(props: { page: QuarantinePage; zone: string; current: string; onChoose: (key: string) => void }): JSX.Element {
   const [order, setOrder] = useParameter("sort");
+  const isNarrow = useNarrow();
   const columns: Array<Column<Quarantined>> = [
     {
       id: "arrived",
@@ -119,9 +121,12 @@ function Objects(props: { page: QuarantinePage; zone: string; current: string; o
       title: "Reason",
       value: (row) => row.reason,
       cell: (row) => (
-        <button type="button" class="platform-choose" aria-pressed={row.key === props.current} onClick={() => props.onChoose(row.key === props.current ? "" : row.key)}>
-          {row.reason}
-        </button>
+        <span class="platform-function is-wide">
+          <button type="button" class="platform-choose" aria-pressed={row.key === props.current} onClick={() => props.onChoose(row.key === props.current ? "" : row.key)}>
+            {row.reason}
+          </button>
+          {isNarrow && <small class="is-whole">{timeText(Date.parse(row.arrived_at), props.zone)}, {row.kind}, {bytesText(row.size_bytes)}</small>}
+        </span>
       ),
     },
     { id: "kind", title: "Kind", value: (row) => row.kind, cell: (row) => <span class="platform-nowrap">{row.kind}</span> },
@@ -129,7 +134,7 @@ function Objects(props: { page: QuarantinePage; zone: string; current: string; o
     { id: "size", title: "Size", value: (row) => row.size_bytes, cell: (row) => bytesText(row.size_bytes), isNumber: true },
     { id: "state", title: "State", value: (row) => row.state, cell: (row) => <ObjectState row={row} /> },
   ];
-  return <Table label="What was set aside" columns={columns} rows={props.page.objects} keyOf={(row) => row.key} order={order} onOrder={setOrder} />;
+  return <Table label="What was set aside" columns={fitting(columns, isNarrow, ["reason", "state"])} rows={props.page.objects} keyOf={(row) => row.key} order={order} onOrder={setOrder} />;
 }
 
 /** Whether an object has counted. */

@@ -8,12 +8,15 @@ import { Table } from "../../components/table.tsx";
 import type { Column } from "../../components/table.tsx";
 import { countText, UNKNOWN_TEXT } from "../../lib/format.ts";
 import { useParameter } from "../../lib/router.ts";
+import { fitting, useNarrow } from "./narrow.ts";
 import { Runbook } from "./runbook.tsx";
 import type { Platform, Queue } from "./types.ts";
 
 /** The tab. */
 export function QueuesPart({ platform }: { platform: Platform }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "-messages");
+  const isNarrow = useNarrow();
+  const columns = fitting(columnsOf(platform, isNarrow), isNarrow, ["function", "messages"]);
   const dead = platform.queues.filter((one) => one.is_dead_letters);
   const work = platform.queues.filter((one) => !one.is_dead_letters);
   const waiting = dead.reduce((sum, one) => sum + (one.messages ?? 0), 0);
@@ -24,11 +27,11 @@ export function QueuesPart({ platform }: { platform: Platform }): JSX.Element {
   return (
     <>
       <Panel title="What functions gave up" note={<Verdict waiting={waiting} unknown={unknown} />} isFlush>
-        <Table label="Queues of failures" columns={columnsOf(platform)} rows={dead} keyOf={(row) => row.name} order={order} onOrder={setOrder} />
+        <Table label="Queues of failures" columns={columns} rows={dead} keyOf={(row) => row.name} order={order} onOrder={setOrder} />
       </Panel>
       {work.length > 0 && (
         <Panel title="Work that waits" isFlush>
-          <Table label="Queues of work" columns={columnsOf(platform)} rows={work} keyOf={(row) => row.name} />
+          <Table label="Queues of work" columns={columns} rows={work} keyOf={(row) => row.name} />
         </Panel>
       )}
       <Panel title="What to do with a dead letter">
@@ -48,13 +51,13 @@ function Verdict({ waiting, unknown }: { waiting: number; unknown: number }): JS
   );
 }
 
-function columnsOf(platform: Platform): Array<Column<Queue>> {
+function columnsOf(platform: Platform, isNarrow: boolean): Array<Column<Queue>> {
   return [
     {
       id: "function",
       title: "Of",
       value: (row) => row.function ?? row.name,
-      cell: (row) => <span class="platform-function"><span class="platform-strong">{row.function ?? "nobody"}</span><small>{row.name}</small></span>,
+      cell: (row) => <span class="platform-function"><span class="platform-strong">{row.function ?? "nobody"}</span>{!isNarrow && <small>{row.name}</small>}</span>,
     },
     { id: "messages", title: "Messages", value: (row) => row.messages ?? Number.MAX_SAFE_INTEGER, cell: (row) => <Messages queue={row} />, isNumber: true },
     { id: "flight", title: "Being worked on", value: (row) => row.in_flight, cell: (row) => countText(row.in_flight), isNumber: true },

@@ -13,6 +13,7 @@ import { useQuery } from "../../lib/query.ts";
 import { useParameter } from "../../lib/router.ts";
 import { agoText } from "../../lib/time.ts";
 import { CardinalityPanel } from "./cardinality.tsx";
+import { fitting, useNarrow } from "./narrow.ts";
 import type { Sender } from "./types.ts";
 
 const SILENT_MS = 15 * 60_000;
@@ -20,6 +21,7 @@ const SILENT_MS = 15 * 60_000;
 /** The tab. */
 export function SendersPart({ time }: { time: Time }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "-seen");
+  const isNarrow = useNarrow();
   const query = useQuery(
     "senders",
     (signal) => getAll<{ senders: Sender[]; next: string | null }, Sender>("/v1/senders", { limit: 1_000 }, (page) => page.senders, { signal }),
@@ -32,7 +34,7 @@ export function SendersPart({ time }: { time: Time }): JSX.Element {
           {(rows) => (
             <Table
               label="Senders"
-              columns={columnsOf(time.now)}
+              columns={fitting(columnsOf(time.now, isNarrow), isNarrow, ["product", "requests", "seen"])}
               rows={rows}
               keyOf={(row) => `${row.user_agent} ${row.signal} ${row.form} ${row.encoding} ${row.key_id}`}
               order={order}
@@ -46,7 +48,7 @@ export function SendersPart({ time }: { time: Time }): JSX.Element {
   );
 }
 
-function columnsOf(now: number): Array<Column<Sender>> {
+function columnsOf(now: number, isNarrow: boolean): Array<Column<Sender>> {
   return [
     {
       id: "product",
@@ -55,6 +57,7 @@ function columnsOf(now: number): Array<Column<Sender>> {
       cell: (row) => (
         <span class="platform-function">
           <span class="platform-strong">{row.product || "told nothing of itself"} {row.version}</span>
+          {isNarrow && <small>{row.signal}, {row.form}, {row.encoding}</small>}
           {row.user_agent !== `${row.product}/${row.version}` && <small title={row.user_agent}>{row.user_agent}</small>}
         </span>
       ),
