@@ -4,7 +4,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 import { Button } from "../../components/controls.tsx";
-import { Failure, Panel, Skeleton } from "../../components/panel.tsx";
+import { Icon } from "../../components/icon.tsx";
+import { Panel, Skeleton } from "../../components/panel.tsx";
 import { setRange } from "../../lib/clock.ts";
 import type { Time } from "../../lib/clock.ts";
 import { countText } from "../../lib/format.ts";
@@ -46,7 +47,11 @@ export function LinesView({ asked, time, services }: { asked: Asked; time: Time;
       <div ref={holder} class="logs-lines">
         <Newer count={found.waiting} onShow={() => { found.showWaiting(); toTop(holder.current); }} />
         <Panel title="Lines" note={totalText(page)} isFlush isBusy={first.isRefreshing} tools={<><Order order={order} /><LineTools lines={found.lines} name="logs" /></>}>
-          {first.error && <Failure error={first.error} onRetry={first.reload} height={60} />}
+          {first.error && (
+            <p class="stale logs-stale" role="status">
+              <Icon name="warning" /> <span>Not up to date: {first.error.message}</span> <Button label="Try again" look="plain" onClick={first.reload} />
+            </p>
+          )}
           {page.total === 0 && found.lines.length === 0 ? (
             <Nothing asked={asked} time={time} isComplete={page.incomplete.length === 0} />
           ) : (
