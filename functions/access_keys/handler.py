@@ -26,7 +26,8 @@ class Settings:
 settings = read_settings(Settings)
 table = AccessTable(settings.access_table)
 logger, metrics = Logger(), Metrics()
-api = Api(Authenticator(table.find), logger, metrics)
+authenticator = Authenticator(table.find)
+api = Api(authenticator, logger, metrics)
 lambda_handler = api.lambda_handler
 
 
@@ -63,6 +64,7 @@ def create_key(request: Request) -> Response:
 def revoke_key(request: Request) -> Response:
     """Revoke a key, and with it the sessions that it opened, or one session, for good. The last admin key stays."""
     key = table.revoke(request.path_parameters["key_id"], request.now)
+    authenticator.forget(key.key_id)
     logger.info("key revoked", revoked_key_id=key.key_id)
     metrics.add_metric(name="KeysRevoked", unit=MetricUnit.Count, value=1)
     return json_response(describe(key, request))

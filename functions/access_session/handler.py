@@ -58,7 +58,8 @@ def refuse(error: OpsloopError, request: Request) -> Response:
 settings = read_settings(Settings)
 table = AccessTable(settings.access_table)
 logger, metrics = Logger(), Metrics()
-api = Api(Authenticator(table.find), logger, metrics, render_error=refuse)
+authenticator = Authenticator(table.find)
+api = Api(authenticator, logger, metrics, render_error=refuse)
 lambda_handler = api.lambda_handler
 client = oidc.Client(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_redirect_url, settings.oidc_scopes)
 roles = parse_roles(settings.oidc_role_claim, settings.oidc_roles)
@@ -97,6 +98,7 @@ def sign_out(request: Request) -> Response:
     if session.origin is None:
         raise InvalidInputError("this is a key, not a session: DELETE /v1/keys/{key_id} revokes keys")
     table.end_session(session.key_id, request.now)
+    authenticator.forget(session.key_id)
     metrics.add_metric(name="SessionsEnded", unit=MetricUnit.Count, value=1)
     return Response(204, cookies=(set_cookie(SESSION, "", request.headers, max_age_s=0),))
 

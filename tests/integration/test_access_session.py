@@ -222,6 +222,16 @@ def test_signing_out_ends_the_session_and_takes_the_cookie_away(sign_in, ask, to
     assert gone["cookies"] == [f"{NAME}=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure"]
     after = ask("access_session", "GET", PATH, [cookie])
     assert (after["statusCode"], "revoked" in body_of(after)["detail"]) == (401, True)
+
+
+def test_the_process_that_signed_somebody_out_knows_it_at_once(sign_in, ask, load_handler, tokens):
+    told, warm = sign_in(tokens["read"]), load_handler("access_session")
+    cookie, headers = cookie_of(told), {"x-csrf-token": body_of(told)["csrf_token"]}
+    assert ask(warm, "DELETE", PATH, [cookie], headers=headers)["statusCode"] == 204
+    assert ask(warm, "GET", PATH, [cookie])["statusCode"] == 401
+
+
+def test_a_key_cannot_be_signed_out(ask, tokens):
     assert ask("access_session", "DELETE", PATH, None, token=tokens["read"])["statusCode"] == 400
 
 

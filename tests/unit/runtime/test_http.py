@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from opsloop.access.issue import issue
 from opsloop.access.model import Scope
+from opsloop.access.session import session_of_key
 from opsloop.errors import ConflictError, DependencyUnavailableError, InvalidInputError
 from opsloop.runtime.authentication import MAX_KEPT, Authenticator
 from opsloop.runtime.http import Api
@@ -22,13 +23,13 @@ class FakeTable:
     """Finds ``KEY``; counts how often it was asked; fails if told to."""
 
     def __init__(self):
-        self.asked, self.key, self.fault = 0, KEY, None
+        self.asked, self.key, self.session, self.fault = 0, KEY, None, None
 
     def find(self, key_id):
         self.asked += 1
         if self.fault:
             raise self.fault
-        return self.key if self.key and key_id == self.key.key_id else None
+        return next((key for key in (self.key, self.session) if key and key_id == key.key_id), None)
 
 
 @pytest.fixture
@@ -63,6 +64,14 @@ def api(table):
             case "document":
                 return document_response(request, b"{}", content_type="application/json", max_age_s=60)
         return json_response({"thing": request.path_parameters["thing"], "now": request.now})
+
+    @api.route("GET", "/v1/document", scope=Scope.READ)
+    def show_document(request):
+        return document_response(request, b"{}", content_type="application/json", max_age_s=60)
+
+    @api.route("GET", "/files/{name}/{rest+}", scope=None)
+    def show_file(request):
+        return json_response(request.path_parameters)
 
     return api
 
@@ -313,3 +322,24 @@ def test_a_route_with_a_scope_and_nobody_to_check_keys_cannot_be_made():
     api = Api(None, Logger(service="test"), Metrics(namespace="Opsloop", service="test"))
     with pytest.raises(ValueError, match="nobody to check"):
         api.route("GET", "/x", scope=Scope.READ)(json_response)
+
+
+def test_no_cache_keeps_what_a_session_was_answered_whatever_the_route_says(ask, table):
+    table.session, token = session_of_key(KEY, randomness=bytes([7] * 38), now=NOW, lasts=timedelta(hours=1))
+    by_key, _ = ask("GET", "/v1/document")
+    assert by_key["headers"]["cache-control"] == "public, max-age=60"
+    cookies = [f"__Host-opsloop_session={token}"]
+    by_cookie, _ = ask("GET", "/v1/document", token="", cookies=cookies)
+    assert (by_cookie["statusCode"], by_cookie["headers"]["cache-control"]) == (200, "no-store")
+
+
+def test_cookies_of_an_answer_are_told_to_the_gateway_apart_from_headers():
+    event = Response(204, cookies=("a=1; Path=/", "b=2")).to_event("GET", "c-1")
+    assert event["cookies"] == ["a=1; Path=/", "b=2"]
+    assert "set-cookie" not in event["headers"]
+    assert "cookies" not in Response(204).to_event("GET", "c-1")
+
+
+def test_the_rest_of_a_path_is_taken_with_its_slashes(ask):
+    assert ask("GET", "/files/a/b/c%0Ad", token="")[1] == {"name": "a", "rest": "b/c\nd"}
+    assert ask("GET", "/files/a/", token="")[0]["statusCode"] == 404

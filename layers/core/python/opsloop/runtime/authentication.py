@@ -50,6 +50,10 @@ class Authenticator:
                 )
         return session, parts[1]
 
+    def forget(self, key_id: str) -> None:
+        """Look ``key_id`` up afresh the next time it comes: this very process has just ended it."""
+        self._found.pop(key_id, None)
+
     def _lookup(self, key_id: str, now: datetime) -> ApiKey | None:
         for kept in (self._found, self._missed):
             if key_id in kept and kept[key_id][1] > now:
