@@ -13,6 +13,7 @@ import { useQuery } from "../../lib/query.ts";
 import type { Anomaly, BandsAnswer, Column, KpiSeries } from "../../lib/types.ts";
 import { marksOf, usualOf, whyNoBand } from "./bands.ts";
 import { HeatPanel, Unheard } from "./heat_panel.tsx";
+import { NotLoaded } from "./not_loaded.tsx";
 import { perSecond, ripeGrid, upTo } from "./ripe.ts";
 import type { Subject } from "./subject.ts";
 import type { SlowTrace } from "./traces.ts";
@@ -56,12 +57,15 @@ export function Figures({ subject, anomalies, traces }: { subject: Subject; anom
     );
   };
   return (
-    <div class="grid-2">
-      {panel(rateChart, "Rate")}
-      {panel(errorChart, "Errors")}
-      {panel(latencyChart, "Latency")}
-      <HeatPanel subject={subject} traces={traces} />
-    </div>
+    <>
+      <NotLoaded what="What is usual" query={bands} />
+      <div class="grid-2">
+        {panel(rateChart, "Rate")}
+        {panel(errorChart, "Errors")}
+        {panel(latencyChart, "Latency")}
+        <HeatPanel subject={subject} traces={traces} />
+      </div>
+    </>
   );
 }
 

@@ -4,18 +4,20 @@ import type { JSX } from "preact";
 
 import { Button } from "../../components/controls.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { Loaded, Told } from "../../components/panel.tsx";
+import { Failure, Told } from "../../components/panel.tsx";
 import { StateBadge } from "../../components/state.tsx";
 import { get, getAll } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
 import { conditionOf } from "../../lib/condition.ts";
 import { useQuery } from "../../lib/query.ts";
+import type { Query } from "../../lib/query.ts";
 import { go, linkTo } from "../../lib/router.ts";
 import { agoText, DAY, isoOf } from "../../lib/time.ts";
 import type { AnomaliesAnswer, Anomaly, Service } from "../../lib/types.ts";
 import type { Page, PageProps } from "../../shell/page.ts";
 import { Figures } from "./figures.tsx";
 import { Neighbours } from "./neighbours_panel.tsx";
+import { NotLoaded } from "./not_loaded.tsx";
 import { Operations } from "./operations.tsx";
 import { LogPatterns } from "./patterns.tsx";
 import { Saturation } from "./saturation_panel.tsx";
@@ -50,22 +52,19 @@ function View({ parameters }: PageProps): JSX.Element {
   );
   const traces = slowTraces(slowest.data ?? [], operations.data?.operations ?? [], operation, kind);
   const isMissing = services.data !== undefined && !services.data.some((one) => one.service === service);
-  if (isMissing) return <div class="page"><Missing service={service} /></div>;
+  if (isMissing) return <div class="page"><h1>{service}</h1><Missing service={service} /></div>;
   return (
     <div class="page">
-      <Loaded query={services} height={64}>
-        {(all) => {
-          const own = all.find((one) => one.service === service);
-          return own && <Head service={own} open={open.data} now={time.now} />;
-        }}
-      </Loaded>
+      <Head name={service} query={services} open={open.data} now={time.now} />
       {operation && <Filter subject={subject} />}
+      <NotLoaded what="What is unusual now" query={open} />
+      <NotLoaded what="What was unusual" query={anomalies} />
       <OpenAnomalies service={service} anomalies={open.data?.anomalies ?? []} now={time.now} />
       <Figures subject={subject} anomalies={anomalies.data?.anomalies ?? []} traces={traces} />
       <Operations subject={subject} query={operations} />
       <div class="grid-2">
         <Neighbours service={service} />
-        <Traces traces={traces} isBusy={slowest.isRefreshing} />
+        <Traces traces={traces} query={slowest} />
       </div>
       <LogPatterns service={service} />
       <Saturation service={service} />
@@ -73,20 +72,25 @@ function View({ parameters }: PageProps): JSX.Element {
   );
 }
 
-function Head({ service, open, now }: { service: Service; open: AnomaliesAnswer | undefined; now: number }): JSX.Element {
+/** The name stands before anything is known of it. */
+function Head(props: { name: string; query: Query<Service[]>; open: AnomaliesAnswer | undefined; now: number }): JSX.Element {
+  const service = props.query.data?.find((one) => one.service === props.name);
   return (
     <header class="page-head">
       <div class="service-title">
-        <h1>{service.service}</h1>
-        <StateBadge condition={conditionOf(service, open)} />
+        <h1>{props.name}</h1>
+        {service && <StateBadge condition={conditionOf(service, props.open)} />}
       </div>
-      <div class="service-about">
-        <span>Tier {service.tier}</span>
-        <span>{service.owner === "nobody" ? "no owner" : service.owner}</span>
-        {service.contact && <span>{service.contact}</span>}
-        {service.environment && <span>{service.environment}</span>}
-        <span>{service.last_seen ? `heard ${agoText(Date.parse(service.last_seen), now)}` : "never heard"}</span>
-      </div>
+      {service && (
+        <div class="service-about">
+          <span>Tier {service.tier}</span>
+          <span>{service.owner === "nobody" ? "no owner" : service.owner}</span>
+          {service.contact && service.contact !== service.owner && <span>{service.contact}</span>}
+          {service.environment && <span>{service.environment}</span>}
+          <span>{service.last_seen ? `heard ${agoText(Date.parse(service.last_seen), props.now)}` : "never heard"}</span>
+        </div>
+      )}
+      {!service && props.query.error && <Failure error={props.query.error} onRetry={props.query.reload} height={0} />}
     </header>
   );
 }
