@@ -40,15 +40,15 @@ export function FunctionsPart({ platform, now }: { platform: Platform; now: numb
       {rows.length === 0 ? (
         <Told title="No function is of that capability" />
       ) : (
-        <Table label="Functions" columns={fitting(columnsOf(now), isNarrow, ["name", "invocations", "errors", "p95"])} rows={rows} keyOf={(row) => row.name} order={order} onOrder={setOrder} />
+        <Table label="Functions" columns={fitting(columnsOf(now, isNarrow), isNarrow, ["name", "invocations", "errors", "p95"])} rows={rows} keyOf={(row) => row.name} order={order} onOrder={setOrder} />
       )}
     </Panel>
   );
 }
 
-function columnsOf(now: number): Array<Column<Row>> {
+function columnsOf(now: number, isNarrow: boolean): Array<Column<Row>> {
   return [
-    { id: "name", title: "Function", value: (row) => row.name, cell: (row) => <Name row={row} /> },
+    { id: "name", title: "Function", value: (row) => row.name, cell: (row) => <Name row={row} isBrief={isNarrow} /> },
     { id: "capability", title: "Capability", value: (row) => row.capability, cell: (row) => row.capability },
     { id: "invocations", title: "Invocations", value: (row) => row.invocations, cell: (row) => <Invocations row={row} />, isNumber: true },
     { id: "trend", title: "By hour", cell: (row) => row.invocations !== null && <HourBars label={`Invocations of ${row.name} by hour`} values={row.series.invocations} marked={row.series.errors} /> },
@@ -61,11 +61,11 @@ function columnsOf(now: number): Array<Column<Row>> {
   ];
 }
 
-function Name({ row }: { row: Row }): JSX.Element {
+function Name({ row, isBrief }: { row: Row; isBrief: boolean }): JSX.Element {
   return (
     <span class="platform-function">
       <span class="platform-strong">{row.name}</span>
-      <small title={`${row.trigger} → ${row.effect}`}>{row.trigger}</small>
+      {!isBrief && <small title={`${row.trigger} → ${row.effect}`}>{row.trigger}</small>}
     </span>
   );
 }

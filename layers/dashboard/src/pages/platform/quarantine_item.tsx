@@ -1,6 +1,7 @@
 /** One object of the quarantine: where it came from, its first bytes, and what our reader makes of it today. */
 
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
 
 import { Button } from "../../components/controls.tsx";
 import { Loaded, Panel, Told } from "../../components/panel.tsx";
@@ -32,11 +33,13 @@ export function ObjectPanel(props: {
 }): JSX.Element {
   const mayLook = may("admin");
   const query = useQuery(mayLook ? `quarantined ${props.name}` : "", (signal) => get<QuarantinedInFull>("/v1/quarantine/item", { key: props.name }, signal));
+  useEffect(() => document.querySelector(".platform-object")?.scrollIntoView({ block: "nearest" }), [props.name, query.data]);
   const listed = query.data ?? props.listed;
   const canReplay = may("operator") && listed?.state === "open";
   return (
     <Panel
       title="The object"
+      class="platform-object"
       note={<code class="small">{props.name.split("/").slice(0, 2).join("/")}/{props.name.split("/")[2]?.slice(0, 12)}…</code>}
       tools={
         <>
