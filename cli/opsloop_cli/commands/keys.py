@@ -72,19 +72,29 @@ def create(
 
 
 @app.command("list")
-def list_(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List all keys, without their secrets.
+def list_(
+    context: typer.Context,
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Who is signed in to the console, instead of keys.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List all keys, or who is signed in to the console, without secrets.
 
-    Example:
+    Examples:
 
         opsloop keys list
+
+        opsloop keys list --sessions
     """
-    found = session_of(context).client().all_pages("/v1/keys", "keys", scope="admin", query={})
+    query = {"kind": "session"} if sessions else {}
+    found = session_of(context).client().all_pages("/v1/keys", "keys", scope="admin", query=query)
     if as_json:
         show_json({"keys": found})
     else:
         columns = ["key id", "name", "scopes", "state", "created", "expires", "revoked"]
-        show_table(columns, [_row(key) for key in found])
+        behind = ["opened by"] if sessions else []
+        show_table(columns + behind, [[*_row(key), *(_behind(key) for _ in behind)] for key in found])
 
 
 @app.command("revoke")
@@ -118,6 +128,11 @@ def _row(key: dict[str, Any]) -> list[str]:
         str(key["state"]),
         *(str(key.get(name) or "") for name in ("created_at", "expires_at", "revoked_at")),
     ]
+
+
+def _behind(session: dict[str, Any]) -> str:
+    """Return the key that opened a session, or whom the identity provider says it is."""
+    return str(session.get("parent_id") or session.get("subject") or "")
 
 
 def _write_first_key(table: str, name: str, scopes: list[str], expires_at: datetime | None) -> dict[str, Any]:

@@ -243,6 +243,15 @@ def test_a_new_key_is_alone_on_stdout(local: Run, api: FakeApi):
     }
 
 
+def test_who_is_signed_in_is_listed_with_the_key_behind_it(local: Run, api: FakeApi):
+    session = {"key_id": "00aa", "name": "on-call", "scopes": ["read"], "state": "valid"}
+    by_key, by_person = session | {"parent_id": "5f1c"}, session | {"parent_id": None, "subject": "user-17"}
+    api.will("GET /v1/keys", {"keys": [by_key, by_person]})
+    rows = local("keys", "list", "--sessions").stdout.splitlines()[2:]
+    assert [row.split()[-1] for row in rows] == ["5f1c", "user-17"]
+    assert api.asked[0].query == {"kind": "session"}
+
+
 def test_keys_are_listed_and_revoked_by_id(local: Run, api: FakeApi):
     key = {
         "key_id": "5f1c08d9a2b4",
