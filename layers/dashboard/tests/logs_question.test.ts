@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { stackedEdges, sumOf, touchedRuns } from "../src/charts/bars.ts";
+import { sortedGaps } from "../src/pages/logs/gaps.ts";
 import { holesOf, patternRows } from "../src/pages/logs/pattern_rows.ts";
 import { askedOf, bounded, filtersOf, looseningsOf, pairText, partsOf, traceIdOf, withPart } from "../src/pages/logs/question.ts";
 import { columnsOf, severitiesOf, toggled } from "../src/pages/logs/severity.ts";
-import type { PatternsAnswer, ServicePattern } from "../src/pages/logs/types.ts";
+import type { Gap, PatternsAnswer, ServicePattern } from "../src/pages/logs/types.ts";
 
 const NOTHING = { q: "", service: "", severity: "", pattern: "" };
 
@@ -115,4 +116,15 @@ test("with a filter only what it finds is listed, without one all that was count
 
 test("the holes of a pattern are told apart from its words", () => {
   assert.deepEqual(holesOf("within <*> ms"), [{ text: "within ", isHole: false }, { text: "<*>", isHole: true }, { text: " ms", isHole: false }]);
+});
+
+const gap = (from: string, reason: Gap["reason"] = "pending"): Gap => ({ from: `2026-11-21T${from}Z`, to: "2026-11-21T18:00:00Z", service: null, reason, objects: 1 });
+
+test("lines of the last two minutes are on their way, older ones are a gap, and so is what is cold or made anew", () => {
+  const to = "2026-11-21T18:00:00Z";
+  const fresh = [gap("17:59:30"), gap("17:58:00"), gap("17:59:00")];
+  assert.deepEqual(sortedGaps(fresh, to), { open: [], since: Date.parse("2026-11-21T17:58:00Z") });
+  const grave = [gap("17:57:59"), gap("17:59:59", "rebuilding"), gap("17:59:59", "cold")];
+  assert.deepEqual(sortedGaps(grave, to), { open: grave, since: null });
+  assert.deepEqual(sortedGaps([], to), { open: [], since: null });
 });

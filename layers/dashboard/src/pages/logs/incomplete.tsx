@@ -5,9 +5,11 @@ import { useState } from "preact/hooks";
 
 import { Button } from "../../components/controls.tsx";
 import { Icon } from "../../components/icon.tsx";
+import { get } from "../../lib/api.ts";
 import { countText } from "../../lib/format.ts";
+import { useQuery } from "../../lib/query.ts";
 import { may } from "../../lib/session.ts";
-import { rangeText } from "../../lib/time.ts";
+import { agoText, rangeText } from "../../lib/time.ts";
 import { visible } from "./lines.ts";
 import { RestoreDialog } from "./restore.tsx";
 import type { Gap } from "./types.ts";
@@ -17,6 +19,13 @@ const WHY: Record<Gap["reason"], string> = {
   rebuilding: "may be missing: the search index is being made anew.",
   cold: "are older than the search keeps.",
 };
+
+/** What GET /v1/search answers, as far as it is told here. */
+interface Standing {
+  objects_waiting: number;
+  is_waiting_exact: boolean;
+  waiting_since: string | null;
+}
 
 /** A notice per gap; nothing where everything could be searched. */
 export function Incomplete({ gaps, zone, services }: { gaps: Gap[]; zone: string; services: string[] }): JSX.Element | null {
@@ -35,9 +44,20 @@ export function Incomplete({ gaps, zone, services }: { gaps: Gap[]; zone: string
             {gap.reason === "cold" && !may("operator") && <span class="quiet">Operators can bring them back.</span>}
           </li>
         ))}
+        {gaps.some((one) => one.reason === "pending") && <Waiting />}
       </ul>
       {wanted && <RestoreDialog gap={wanted} services={services} zone={zone} onClose={() => setWanted(null)} />}
     </section>
+  );
+}
+
+function Waiting(): JSX.Element | null {
+  const { data } = useQuery("search standing", (signal) => get<Standing>("/v1/search", {}, signal));
+  if (!data || data.objects_waiting === 0 || !data.waiting_since) return null;
+  return (
+    <li class="quiet">
+      {data.is_waiting_exact ? "" : "More than "}{countText(data.objects_waiting)} objects wait for the search in all, the oldest came {agoText(Date.parse(data.waiting_since), Date.now())}.
+    </li>
   );
 }
 

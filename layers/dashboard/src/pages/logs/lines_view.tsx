@@ -6,11 +6,13 @@ import { useEffect, useRef } from "preact/hooks";
 import { Button } from "../../components/controls.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Panel, Skeleton } from "../../components/panel.tsx";
+import { StateBadge } from "../../components/state.tsx";
 import { setRange } from "../../lib/clock.ts";
 import type { Time } from "../../lib/clock.ts";
 import { countText } from "../../lib/format.ts";
 import { useParameter } from "../../lib/router.ts";
-import { isoOf, rangeText } from "../../lib/time.ts";
+import { isoOf, rangeText, timeText } from "../../lib/time.ts";
+import { sortedGaps } from "./gaps.ts";
 import { Histogram } from "./histogram.tsx";
 import { Incomplete } from "./incomplete.tsx";
 import { LineList, LineTools } from "./line_list.tsx";
@@ -32,13 +34,14 @@ export function LinesView({ asked, time, services }: { asked: Asked; time: Time;
   const holder = useRef<HTMLDivElement>(null);
   const [chosen] = useParameter("order", "newest");
   const order = ORDERS.some(([one]) => one === chosen) ? chosen : "newest";
-  const found = useLines(asked, order, time, () => isReading(holder.current), true);
+  const found = useLines(asked, order, time, () => isReading(holder.current));
   const { first } = found;
   const page = first.data;
   if (!page) return first.error ? <Panel title="Lines"><Refusal error={first.error} onRetry={first.reload} /></Panel> : <Awaited />;
+  const { open, since } = sortedGaps(page.incomplete, page.to);
   return (
     <>
-      <Incomplete gaps={page.incomplete} zone={time.zone} services={services} />
+      <Incomplete gaps={open} zone={time.zone} services={services} />
       {page.counts && page.total !== 0 && (
         <Panel title="Over time" note={<RangeNote time={time} />} isBusy={first.isRefreshing}>
           <Histogram counts={page.counts} incomplete={page.incomplete} />
@@ -46,7 +49,7 @@ export function LinesView({ asked, time, services }: { asked: Asked; time: Time;
       )}
       <div ref={holder} class="logs-lines">
         <Newer count={found.waiting} onShow={() => { found.showWaiting(); toTop(holder.current); }} />
-        <Panel title="Lines" note={totalText(page)} isFlush isBusy={first.isRefreshing} tools={<><Order order={order} /><LineTools lines={found.lines} name="logs" /></>}>
+        <Panel title="Lines" note={<Note page={page} since={since} zone={time.zone} />} isFlush isBusy={first.isRefreshing} tools={<><Order order={order} /><LineTools lines={found.lines} name="logs" /></>}>
           {first.error && (
             <p class="stale logs-stale" role="status">
               <Icon name="warning" /> <span>Not up to date: {first.error.message}</span> <Button label="Try again" look="plain" onClick={first.reload} />
@@ -71,6 +74,15 @@ function Awaited(): JSX.Element {
       <Skeleton height={180} />
       <Skeleton height={420} />
     </div>
+  );
+}
+
+/** How many lines there are, and from when on some may be missing because they are on their way. */
+function Note({ page, since, zone }: { page: LogPage; since: number | null; zone: string }): JSX.Element {
+  return (
+    <span class="row">
+      {totalText(page)} {since !== null && <StateBadge condition="unknown" text={`UNKNOWN since ${timeText(since, zone, "second")}: newest lines on their way`} />}
+    </span>
   );
 }
 

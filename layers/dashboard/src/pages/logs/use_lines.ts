@@ -1,6 +1,6 @@
 /** The lines of a search: the first page, older ones on demand, and new ones that wait until somebody wants them. */
 
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { ApiError, get } from "../../lib/api.ts";
 import type { Time } from "../../lib/clock.ts";
@@ -45,76 +45,74 @@ export function subjectOf(asked: Asked, order: string, time: Time): string {
  * Search whenever the question changes or the page refreshes. While `isReading()`, what is shown does not move: new
  * lines wait. `order` is newest, oldest or relevance.
  */
-export function useLines(asked: Asked, order: string, time: Time, isReading: () => boolean, isOn: boolean): Lines {
+export function useLines(asked: Asked, order: string, time: Time, isReading: () => boolean): Lines {
   const subject = subjectOf(asked, order, time);
   const { from, to } = bounded(time.from, time.to, MAX_SEARCH_DAYS);
   const parameters = { ...filtersOf(asked), from, to, order, limit: String(PAGE) };
   const question = useRef(parameters);
-  const first = useQuery<LogPage>(
-    isOn ? `lines ${subject}|${from} ${to}` : "",
-    (signal) => {
-      question.current = parameters;
-      return get<LogPage>("/v1/logs", { ...parameters, include: "hits,counts" }, signal);
-    },
-    time.tick,
-  );
+  const ask = (signal: AbortSignal): Promise<LogPage> => {
+    question.current = parameters;
+    return get<LogPage>("/v1/logs", { ...parameters, include: "hits,counts" }, signal);
+  };
+  const first = useQuery<LogPage>(`lines ${subject}|${from} ${to}`, ask, time.tick);
   const [held, setHeld] = useState<Held>(NOTHING);
   const [waiting, setWaiting] = useState<LogPage | null>(null);
-  const [isAsking, setIsAsking] = useState(false);
-  const [olderError, setOlderError] = useState<ApiError>();
+  const older = useOlder(held, setHeld);
 
+  const take = (page: LogPage): void => {
+    setHeld({ subject, lines: page.hits ?? [], next: page.next ?? null, asked: question.current });
+    setWaiting(null);
+    older.forget();
+  };
   useEffect(() => {
     const page = first.data;
     if (!page) return;
-    const isSame = held.subject === subject;
-    if (isSame && held.lines.length > 0 && isReading()) {
-      setWaiting(order === "newest" && unseen(held.lines, page.hits ?? []).length > 0 ? page : null);
-      return;
-    }
-    take(page);
+    const isStill = held.subject === subject && held.lines.length > 0 && isReading();
+    if (!isStill) take(page);
+    else setWaiting(order === "newest" && unseen(held.lines, page.hits ?? []).length > 0 ? page : null);
   }, [first.data]);
 
-  function take(page: LogPage): void {
-    setHeld({ subject, lines: page.hits ?? [], next: page.next ?? null, asked: question.current });
-    setWaiting(null);
-    setOlderError(undefined);
-  }
-
-  const showWaiting = useCallback(() => {
+  const showWaiting = (): void => {
     if (!waiting) return;
-    const lines = renewed(held.lines, waiting.hits ?? []);
-    const isWhole = lines.length === (waiting.hits ?? []).length && lines[0] === waiting.hits?.[0] && lines.length < held.lines.length;
-    if (isWhole) take(waiting);
-    else setHeld({ ...held, lines });
+    const page = waiting.hits ?? [];
+    const isApart = unseen(held.lines, page).length === page.length;
+    if (isApart) take(waiting);
+    else setHeld({ ...held, lines: renewed(held.lines, page) });
     setWaiting(null);
-  }, [waiting, held]);
-
-  const askOlder = useCallback(() => {
-    if (!held.next || isAsking || held.lines.length >= MAX_LINES) return;
-    setIsAsking(true);
-    setOlderError(undefined);
-    get<LogPage>("/v1/logs", { ...held.asked, cursor: held.next }).then(
-      (page) => {
-        setHeld((now) => (now.next === held.next ? { ...now, lines: appended(now.lines, page.hits ?? []), next: page.next ?? null } : now));
-        setIsAsking(false);
-      },
-      (reason: unknown) => {
-        setOlderError(reason instanceof ApiError ? reason : new ApiError(0, "The page failed", String(reason)));
-        setIsAsking(false);
-      },
-    );
-  }, [held, isAsking]);
-
+  };
   const isOurs = held.subject === subject;
-  const lines = isOurs ? held.lines : [];
-  const full = lines.length >= MAX_LINES ? "full" : "ready";
   return {
     first,
-    lines,
+    lines: isOurs ? held.lines : [],
     waiting: isOurs && waiting ? unseen(held.lines, waiting.hits ?? []).length : 0,
     showWaiting,
-    older: !isOurs || !held.next ? "none" : isAsking ? "asking" : full,
-    olderError,
-    askOlder,
+    older: isOurs ? older.standing : "none",
+    olderError: older.error,
+    askOlder: older.ask,
   };
+}
+
+interface Older {
+  standing: Lines["older"];
+  error: ApiError | undefined;
+  ask: () => void;
+  forget: () => void;
+}
+
+/** The page after those that are held, asked for by the parameters of the first: the cursor belongs to them. */
+function useOlder(held: Held, setHeld: (change: (now: Held) => Held) => void): Older {
+  const [isAsking, setIsAsking] = useState(false);
+  const [error, setError] = useState<ApiError>();
+  const isFull = held.lines.length >= MAX_LINES;
+  const ask = (): void => {
+    if (!held.next || isAsking || isFull) return;
+    setIsAsking(true);
+    setError(undefined);
+    get<LogPage>("/v1/logs", { ...held.asked, cursor: held.next }).then(
+      (page) => setHeld((now) => (now.next === held.next ? { ...now, lines: appended(now.lines, page.hits ?? []), next: page.next ?? null } : now)),
+      (reason: unknown) => setError(reason instanceof ApiError ? reason : new ApiError(0, "The page failed", String(reason))),
+    ).finally(() => setIsAsking(false));
+  };
+  const standing = !held.next ? "none" : isAsking ? "asking" : isFull ? "full" : "ready";
+  return { standing, error, ask, forget: () => setError(undefined) };
 }
