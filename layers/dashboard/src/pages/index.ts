@@ -5,6 +5,7 @@ import { logs } from "./logs/page.tsx";
 import { logTrace } from "./logs/trace_page.tsx";
 import { anomalies } from "./anomalies/page.tsx";
 import { anomaly } from "./anomaly/page.tsx";
+import { map } from "./map/page.tsx";
 import { overview } from "./overview/page.tsx";
 import { service } from "./service/page.tsx";
 import { services } from "./services/page.tsx";
@@ -13,6 +14,7 @@ import { platform } from "./platform/page.tsx";
 export const PAGES: Page[] = [
   overview,
   services,
+  map,
   anomalies,
   anomaly,
   service,
