@@ -92,6 +92,13 @@ def test_a_known_key_with_the_scope_is_served(ask):
     assert answer["headers"]["cache-control"] == "no-store"
 
 
+def test_a_browser_that_opens_an_answer_runs_nothing_of_it(ask):
+    for path in ("/v1/things", "/v1/things/bytes", "/v1/things/broken", "/nothing"):
+        headers = ask("GET", path)[0]["headers"]
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_problem_has_the_fields_of_rfc_9457(ask):
     answer, body = ask("GET", "/v1/things", token="")
     assert answer["headers"]["content-type"] == "application/problem+json"

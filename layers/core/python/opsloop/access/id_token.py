@@ -49,10 +49,13 @@ class RoleMap:
 
 
 def parse_roles(claim: str, text: str) -> RoleMap:
-    """Return the map that ``text`` writes as ``on-call=operator,admins=admin``; raise ``InvalidInputError``."""
+    """Return the map that ``text`` writes as ``on-call=operator,admins=admin``; raise ``InvalidInputError``.
+
+    Where it holds a semicolon, semicolons part it, so that values may hold commas, as names of directories do.
+    """
     roles: dict[str, Role] = {}
     known = [role.value for role in Role]
-    for pair in filter(None, (part.strip() for part in text.split(","))):
+    for pair in filter(None, (part.strip() for part in text.split(";" if ";" in text else ","))):
         value, equals, name = (part.strip() for part in pair.rpartition("="))
         if not equals or not value or name not in known:
             raise InvalidInputError(f"roles: {pair!r} is not VALUE=ROLE with a role of {', '.join(known)}")

@@ -12,7 +12,12 @@ from opsloop.dataclass import dataclass, field
 from opsloop.errors import OpsloopError, TransientError, UnauthenticatedError
 from opsloop.runtime.request import Request
 
-_DEFAULT_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_DEFAULT_HEADERS = {
+    "cache-control": "no-store",
+    # the API shares its address with the console: whatever an answer holds, a browser that opens it runs nothing of it
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
 
 
 @dataclass(frozen=True)
