@@ -13,8 +13,9 @@ import { useQuery } from "../../lib/query.ts";
 import type { Query } from "../../lib/query.ts";
 import { go, linkTo } from "../../lib/router.ts";
 import { agoText, DAY, isoOf } from "../../lib/time.ts";
-import type { AnomaliesAnswer, Anomaly, Service } from "../../lib/types.ts";
+import type { AnomaliesAnswer, Service } from "../../lib/types.ts";
 import type { Page, PageProps } from "../../shell/page.ts";
+import { EndedAnomalies, OpenAnomalies } from "./anomalies.tsx";
 import { Figures } from "./figures.tsx";
 import { Neighbours } from "./neighbours_panel.tsx";
 import { NotLoaded } from "./not_loaded.tsx";
@@ -59,7 +60,8 @@ function View({ parameters }: PageProps): JSX.Element {
       {operation && <Filter subject={subject} />}
       <NotLoaded what="What is unusual now" query={open} />
       <NotLoaded what="What was unusual" query={anomalies} />
-      <OpenAnomalies service={service} anomalies={open.data?.anomalies ?? []} now={time.now} />
+      <OpenAnomalies service={service} anomalies={open.data?.anomalies ?? []} now={time.now} zone={time.zone} />
+      <EndedAnomalies anomalies={anomalies.data?.anomalies ?? []} now={time.now} zone={time.zone} />
       <Figures subject={subject} anomalies={anomalies.data?.anomalies ?? []} traces={traces} />
       <Operations subject={subject} query={operations} />
       <div class="grid-2">
@@ -105,27 +107,6 @@ function Filter({ subject }: { subject: Subject }): JSX.Element {
         <Button label="Show all operations" icon="close" isIconOnly look="plain" onClick={() => go(subjectLink(subject.service, { operation: "" }))} />
       </span>
     </p>
-  );
-}
-
-const SEVERITIES = ["critical", "warning", "info"];
-const MOST_OPEN = 4;
-
-function OpenAnomalies({ service, anomalies, now }: { service: string; anomalies: Anomaly[]; now: number }): JSX.Element | null {
-  if (anomalies.length === 0) return null;
-  const worst = [...anomalies].sort((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
-  const left = worst.length - MOST_OPEN;
-  return (
-    <section class="service-open" aria-label="Unusual now">
-      {worst.slice(0, MOST_OPEN).map((one) => (
-        <a key={one.anomaly_id} href={linkTo(`/anomalies/${encodeURIComponent(one.anomaly_id)}`)}>
-          <StateBadge condition={one.severity === "info" ? "degraded" : "anomalous"} text={one.part === "alone" ? one.severity : one.part === "origin" ? "Origin" : `Follows from ${one.origin_service}`} />
-          <span>{one.reason}</span>
-          <time class="quiet small" dateTime={one.first_minute}>began {agoText(Date.parse(one.first_minute), now)}</time>
-        </a>
-      ))}
-      {left > 0 && <a class="service-more" href={linkTo("/anomalies", { service, state: "open" })}>{left} more</a>}
-    </section>
   );
 }
 
