@@ -250,7 +250,29 @@ def graph(asked: Asked) -> dict[str, Any]:
     return {"from": iso(NOW - timedelta(hours=1)), "to": iso(NOW), "nodes": nodes, "edges": edges, "nodes_left_out": 0}
 
 
+def cardinality(asked: Asked) -> dict[str, Any]:
+    """Answer GET /v1/telemetry/cardinality."""
+    group = {"metric": "db.client.connection.count", "kind": "gauge", "operation": "", "series": 400}
+    dimension = {"name": "user.id", "values": 390, "series": 400, "after": 12, "saves": 388, "alone": 390}
+    pattern = {"pattern": "GET /users/{id}", "operations": 40, "after": 320, "saves": 39, "examples": ["GET /users/7"]}
+    return {
+        "service": asked.query["service"],
+        "limit": 500,
+        "hour": iso(NOW - timedelta(hours=1)),
+        "series": 402,
+        "overflowed": 0,
+        "without_attributes": 12,
+        "hours": [{"start": iso(NOW - timedelta(hours=1)), "series": 402, "overflowed": 0}],
+        "metrics": [group],
+        "operations": [group],
+        "dimensions": [{**dimension, "examples": ["7", "8"], "is_allowed": True}],
+        "patterns": [pattern],
+        "steps": [{"drop": "user.id", "before": 402, "after": 14}],
+    }
+
+
 ANSWERS: Answers = {
+    "GET /v1/telemetry/cardinality": cardinality,
     "GET /v1/services": services,
     "GET /v1/kpis": metric_rows,
     "GET /v1/kpis/series": series,

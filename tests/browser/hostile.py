@@ -6,7 +6,8 @@ MARKUP = '<img src=x onerror="alert(1)"><script>alert(2)</script><b id="planted"
 SCRIPT_URL = "javascript:alert(3)"
 RIGHT_TO_LEFT = "\u202eyadot enif"  # an override that would turn round what follows it
 LONG = "x" * 400
-SURPRISES = (MARKUP, SCRIPT_URL, RIGHT_TO_LEFT, LONG, "{{7*7}}${7*7}", "a\nb\tc", "%3Cscript%3E", "../../v1/keys?x=")
+TRICKS = ("{{7*7}}${7*7}", "%3Cscript%3E", "../../v1/keys?x=", "'--", "\u0000\u0007", "\t")
+SURPRISE = f"{MARKUP} {SCRIPT_URL} {' '.join(TRICKS)} {RIGHT_TO_LEFT}"
 # Texts that come from senders, people or the catalog, wherever they stand in an answer.
 TOLD = frozenset(
     {
@@ -36,6 +37,8 @@ TOLD = frozenset(
         "effect",
         "what",
         "output",
+        "resource",
+        "meaning",
     }
 )
 MAPS = frozenset({"attributes", "resource"})  # whose names and values are both told by senders

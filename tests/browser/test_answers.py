@@ -30,6 +30,7 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "GET /v1/kpis/heatmap": [{"service": name, **DAY} for name in (*HEARD, NEVER_HEARD)],
     "GET /v1/kpis/operations": [{"service": name, **DAY} for name in (*HEARD, NEVER_HEARD)],
     "GET /v1/kpis/metrics": [{"service": name, **DAY} for name in (*HEARD, NEVER_HEARD)],
+    "GET /v1/telemetry/cardinality": [{"service": "web"}],
     "GET /v1/anomalies": [{**DAY}, {"state": "open"}, {"service": "web"}],
     "GET /v1/anomalies/bands": [{"service": "*", **DAY, "step_s": "3600"}],
     "GET /v1/logs": [{**DAY}, {"service": "web", "q": "pool"}],

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.answers import answers
-from tests.browser.hostile import LONG, MARKUP, SURPRISES, harmless, hostile
+from tests.browser.hostile import LONG, MARKUP, SURPRISE, harmless, hostile
 from tests.browser.looks import sticking_out
-from tests.browser.opened import PHONE, open_page
+from tests.browser.opened import PHONE, open_page, settled
 from tests.browser.places import PLACES
 from tests.browser.stub import Asked, Stub
 
@@ -47,38 +47,29 @@ def made_of_text(page: Page) -> list[str]:
     return found
 
 
-def open_hostile(page: Page, place: str, surprise: str) -> Page:
-    """Bring a page to a place whose service is called so, and to the same place on a phone."""
+def path_of(place: str, surprise: str) -> str:
+    """Return the path of a place, of the service that is called so where it is one of a service."""
     path = PLACES[place]
-    if path.startswith("/services/"):
-        path += quote(surprise, safe="")
-    return open_page(page, path)
+    return path + quote(surprise, safe="") if path.startswith("/services/") else path
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_markup_of_senders_is_text(place: str, stub: Stub, page: Page):
-    said_by(stub, MARKUP)
-    open_hostile(page, place, MARKUP)
+def test_what_senders_say_is_text(place: str, stub: Stub, page: Page):
+    said_by(stub, SURPRISE)
+    open_page(page, path_of(place, SURPRISE))
     assert made_of_text(page) == []
+    assert page.locator("main [role=alert]").all_text_contents() == []
     assert MARKUP in page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("surprise", SURPRISES, ids=range(len(SURPRISES)))
-def test_no_text_of_senders_becomes_more_than_text(surprise: str, stub: Stub, page: Page):
-    said_by(stub, surprise)
-    for place in PLACES:
-        open_hostile(page, place, surprise)
-        assert made_of_text(page) == [], place
-        assert page.locator("main [role=alert]").all_text_contents() == [], place
-
-
-def test_very_long_words_do_not_widen_a_page(stub: Stub, page: Page):
+@pytest.mark.parametrize("place", PLACES)
+def test_very_long_words_do_not_widen_a_page(place: str, stub: Stub, page: Page):
     said_by(stub, LONG)
-    for size in (page.viewport_size, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        for place in PLACES:
-            open_hostile(page, place, LONG)
-            assert sticking_out(page) == [], f"{place} on {size}"
+    open_page(page, path_of(place, LONG))
+    assert sticking_out(page) == []
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    settled(page)
+    assert sticking_out(page) == []
 
 
 def test_text_that_did_become_an_element_is_found(page: Page):
