@@ -9,6 +9,8 @@ import { isFiltered } from "./question.ts";
 import type { Asked } from "./question.ts";
 import { severitiesOf, toggled, WORDS } from "./severity.ts";
 
+const NO_FILTERS = { q: undefined, severity: undefined, service: undefined, pattern: undefined, line: undefined };
+
 /** The filters in force; nothing where there are none. */
 export function Chips({ asked, patternText }: { asked: Asked; patternText: string }): JSX.Element | null {
   if (!isFiltered(asked)) return null;
@@ -19,7 +21,7 @@ export function Chips({ asked, patternText }: { asked: Asked; patternText: strin
       {severities.map((one) => <Chip key={one} name="severity" value={WORDS[one]} changes={{ severity: toggled(asked.severity, one) || undefined }} />)}
       {asked.service && <Chip name="service" value={asked.service} changes={{ service: undefined }} />}
       {asked.pattern && <Chip name="pattern" value={patternText || asked.pattern} changes={{ pattern: undefined }} />}
-      <li><button type="button" class="chips-clear" onClick={() => setParameters({ q: undefined, severity: undefined, service: undefined, pattern: undefined, line: undefined })}>Clear all</button></li>
+      <li><button type="button" class="chips-clear" onClick={() => setParameters(NO_FILTERS)}>Clear all</button></li>
     </ul>
   );
 }

@@ -38,7 +38,7 @@ function SeverityList({ asked, page }: { asked: Asked; page: LogPage }): JSX.Ele
     <fieldset class="facet">
       <legend>Severity</legend>
       {listed.map((one) => (
-        <Entry key={one} isOn={chosen.includes(one)} count={counts[one] ?? 0} most={most} onPress={() => setParameters({ severity: toggled(asked.severity, one) || undefined, line: undefined })}>
+        <Entry key={one} isOn={chosen.includes(one)} count={counts[one] ?? 0} most={most} onPress={() => choose({ severity: toggled(asked.severity, one) })}>
           <Severity severity={one} />
         </Entry>
       ))}
@@ -58,7 +58,7 @@ function ServiceList({ asked, page }: { asked: Asked; page: LogPage }): JSX.Elem
     <fieldset class="facet">
       <legend>Service</legend>
       {shown.map(({ service, count }) => (
-        <Entry key={service} isOn={service === asked.service} count={count} most={most} onPress={() => setParameters({ service: service === asked.service ? undefined : service, line: undefined })}>
+        <Entry key={service} isOn={service === asked.service} count={count} most={most} onPress={() => choose({ service: service === asked.service ? "" : service })}>
           <bdi class="truncate">{visible(service)}</bdi>
         </Entry>
       ))}
@@ -66,6 +66,10 @@ function ServiceList({ asked, page }: { asked: Asked; page: LogPage }): JSX.Elem
       {shown.length < services.length && <button type="button" class="facet-more" onClick={() => setIsWhole(true)}>{services.length - shown.length} more</button>}
     </fieldset>
   );
+}
+
+function choose(changes: Record<string, string>): void {
+  setParameters({ ...changes, line: undefined });
 }
 
 function Entry(props: { isOn: boolean; count: number; most: number; onPress: () => void; children: JSX.Element }): JSX.Element {

@@ -54,11 +54,8 @@ export function Incomplete({ gaps, zone, services }: { gaps: Gap[]; zone: string
 function Waiting(): JSX.Element | null {
   const { data } = useQuery("search standing", (signal) => get<Standing>("/v1/search", {}, signal));
   if (!data || data.objects_waiting === 0 || !data.waiting_since) return null;
-  return (
-    <li class="quiet">
-      {data.is_waiting_exact ? "" : "More than "}{countText(data.objects_waiting)} objects wait for the search in all, the oldest came {agoText(Date.parse(data.waiting_since), Date.now())}.
-    </li>
-  );
+  const count = `${data.is_waiting_exact ? "" : "More than "}${countText(data.objects_waiting)}`;
+  return <li class="quiet">{count} objects wait for the search in all, the oldest came {agoText(Date.parse(data.waiting_since), Date.now())}.</li>;
 }
 
 function gapText(gap: Gap, zone: string): string {

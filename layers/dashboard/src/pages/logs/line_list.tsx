@@ -38,7 +38,18 @@ export function LineList({ label, lines, zone, asked, lead }: LineListProps): JS
   return (
     <ol class={`lines ${wrap ? "is-wrapped" : ""} ${hasDay ? "has-day" : ""}`} ref={holder} aria-label={label}>
       {lines.map((line, index) => (
-        <LineRow key={line.id} line={line} zone={zone} hasDay={hasDay} isOpen={line.id === open} isWrapped={wrap !== ""} isFirst={index === 0} asked={line.id === open ? asked : undefined} lead={lead} onToggle={toggle} />
+        <LineRow
+          key={line.id}
+          line={line}
+          zone={zone}
+          hasDay={hasDay}
+          isOpen={line.id === open}
+          isWrapped={wrap !== ""}
+          isFirst={index === 0}
+          asked={line.id === open ? asked : undefined}
+          lead={lead}
+          onToggle={toggle}
+        />
       ))}
     </ol>
   );
@@ -47,14 +58,16 @@ export function LineList({ label, lines, zone, asked, lead }: LineListProps): JS
 function useKeys(holder: { current: HTMLOListElement | null }, close: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      const target = event.target as HTMLElement;
+      const { target } = event;
       if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+      if (!(target instanceof HTMLElement)) return;
       if (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName)) return;
       const isInside = holder.current?.contains(target) ?? false;
       if (event.key === "Escape" && isInside) close();
       const steps: Record<string, number> = { j: 1, k: -1, ...(isInside ? { ArrowDown: 1, ArrowUp: -1 } : {}) };
       const step = steps[event.key];
-      if (step === undefined || target.closest(".details")?.contains(target) && event.key.startsWith("Arrow")) return;
+      const isScrolling = event.key.startsWith("Arrow") && target.closest(".details") !== null;
+      if (step === undefined || isScrolling) return;
       if (move(holder.current, step)) event.preventDefault();
     };
     document.addEventListener("keydown", onKey);

@@ -49,7 +49,13 @@ export function LinesView({ asked, time, services }: { asked: Asked; time: Time;
       )}
       <div ref={holder} class="logs-lines">
         <Newer count={found.waiting} onShow={() => { found.showWaiting(); toTop(holder.current); }} />
-        <Panel title="Lines" note={<Note page={page} since={since} zone={time.zone} />} isFlush isBusy={first.isRefreshing} tools={<><Order order={order} /><LineTools lines={found.lines} name="logs" /></>}>
+        <Panel
+          title="Lines"
+          note={<Note page={page} since={since} zone={time.zone} />}
+          isFlush
+          isBusy={first.isRefreshing}
+          tools={<><Order order={order} /><LineTools lines={found.lines} name="logs" /></>}
+        >
           {first.error && (
             <p class="stale logs-stale" role="status">
               <Icon name="warning" /> <span>Not up to date: {first.error.message}</span> <Button label="Try again" look="plain" onClick={first.reload} />
@@ -124,7 +130,8 @@ function Older({ found, page, zone, order }: { found: Lines; page: LogPage; zone
         {found.older === "none" ? `All ${countText(lines.length)} are shown` : `${countText(lines.length)} of ${totalText(page)} are shown`}
       </span>
       {found.olderError && <span class="time-error" role="alert">{found.olderError.message}</span>}
-      {(found.older === "ready" || found.older === "asking") && <Button label={found.older === "asking" ? "Loading" : word} disabled={found.older === "asking"} onClick={found.askOlder} />}
+      {found.older === "ready" && <Button label={word} onClick={found.askOlder} />}
+      {found.older === "asking" && <Button label="Loading" disabled />}
       {found.older === "full" && <span>A list holds {countText(MAX_LINES)} lines at most.</span>}
       {found.older === "full" && order === "newest" && <Button label={`Go on before ${clockText(last.time, zone, true)}`} onClick={() => setRange(before)} />}
     </div>

@@ -36,11 +36,13 @@ export function LiveView({ asked, zone }: { asked: Asked; zone: string }): JSX.E
       }>
         <Standing tail={tail} asked={asked} />
         {tail.lines.length === 0 && tail.phase !== "lost" ? (
-          <Told icon="clock" title={tail.phase === "connecting" ? "Connecting" : "Waiting for lines"} height={200}>They stand here as soon as they can be searched, some seconds after they were sent.</Told>
+          <Told icon="clock" title={tail.phase === "connecting" ? "Connecting" : "Waiting for lines"} height={200}>
+            They stand here as soon as they can be searched, some seconds after they were sent.
+          </Told>
         ) : (
           <LineList label="Live lines, newest first" lines={tail.lines} zone={zone} asked={asked} />
         )}
-        {tail.lines.length > 0 && <p class="lines-foot">{countText(tail.lines.length)} lines{tail.dropped > 0 && `; ${countText(tail.dropped)} older ones went: a tail holds ${countText(MAX_TAIL)}`}</p>}
+        {tail.lines.length > 0 && <p class="lines-foot">{footText(tail)}</p>}
       </Panel>
     </div>
   );
@@ -52,15 +54,24 @@ function Phase({ tail }: { tail: Tail }): JSX.Element {
   return tail.phase === "live" ? <StateBadge condition="healthy" text="Live" /> : <span>Connecting</span>;
 }
 
+function footText({ lines, dropped }: Tail): string {
+  const gone = dropped > 0 ? `; ${countText(dropped)} older ones went: a tail holds ${countText(MAX_TAIL)}` : "";
+  return `${countText(lines.length)} lines${gone}`;
+}
+
 /** How complete what is shown is. */
 function Standing({ tail, asked }: { tail: Tail; asked: Asked }): JSX.Element {
   const isOne = asked.service !== "";
+  const isLost = tail.phase === "lost";
+  const goesOn = isOne ? "it goes on where it stopped, so no line is missed." : "the time in between is asked for again.";
+  const behind = isOne ? ` ${tail.behind} batches are not searchable yet.` : " Search is behind: some lines come later.";
+  const how = isOne
+    ? `Every line of ${visible(asked.service)} that fits, in the order in which they were kept.`
+    : `All services, asked every few seconds. A line that is searchable more than ${durationText(LATE_MS)} after its time is not seen; with one service chosen, none is missed.`;
   return (
-    <p class={`live-note ${tail.phase === "lost" ? "is-lost" : ""}`} role="status">
-      {tail.phase === "lost" && tail.error && <span>{tail.error.message.replace(/[.\s]+$/, "")}. It is tried again by itself; {isOne ? "it goes on where it stopped, so no line is missed. " : "the time in between is asked for again. "}</span>}
-      {isOne
-        ? <span>Every line of <bdi>{visible(asked.service)}</bdi> that fits, in the order in which they were kept.{tail.behind > 0 && ` ${tail.behind} batches are not searchable yet.`}</span>
-        : <span>All services, asked every few seconds. A line that is searchable more than {durationText(LATE_MS)} after its time is not seen; with one service chosen, none is missed.{tail.behind > 0 && " Search is behind: some lines come later."}</span>}
+    <p class={`live-note ${isLost ? "is-lost" : ""}`} role="status">
+      {isLost && tail.error && <span>{tail.error.message.replace(/[.\s]+$/, "")}. It is tried again by itself; {goesOn} </span>}
+      <bdi>{how}{tail.behind > 0 && behind}</bdi>
     </p>
   );
 }

@@ -29,7 +29,11 @@ export function Nothing({ asked, time, isComplete }: { asked: Asked; time: Time;
       <bdi>{oneLine(label, 60)}</bdi> {totals.data && <span class="number">{totals.data[index]}<span class="only-read"> lines</span></span>}
     </button>
   );
-  const span = range.isCut ? { from: Date.parse(range.from), to: Date.parse(range.to) } : time.span;
+  const span = { from: Date.parse(range.from), to: Date.parse(range.to) };
+  const told = range.isCut
+    ? `${rangeText({ from: "", to: "" }, span, time.zone)}: a search takes ${MAX_SEARCH_DAYS} days at most.`
+    : `${rangeText(time.range, time.span, time.zone)}.`;
+  const advice = ways.length > 0 ? "Loosen one of the filters, or look at more time; how many lines that gives stands beside it." : "Nothing sent logs in this time.";
   return (
     <Told icon="log" title={isComplete ? "No line fits" : "No line fits of those that could be searched"} height={240} action={
       <div class="loosen">
@@ -37,7 +41,7 @@ export function Nothing({ asked, time, isComplete }: { asked: Asked; time: Time;
         {isShort && way("7 days", ways.length, () => setRange({ from: "now-7d", to: "now" }))}
       </div>
     }>
-      {rangeText(range.isCut ? { from: "", to: "" } : time.range, span, time.zone)}{range.isCut && `: a search takes ${MAX_SEARCH_DAYS} days at most`}. {ways.length > 0 ? "Loosen one of the filters, or look at more time; how many lines that gives stands beside it." : "Nothing sent logs in this time."}
+      {told} {advice}
     </Told>
   );
 }

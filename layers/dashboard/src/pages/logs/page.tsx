@@ -46,7 +46,12 @@ function View(): JSX.Element {
     <div class="page logs">
       <header class="page-head">
         <h1>Logs</h1>
-        <Button label="Live tail" icon={isLive ? "pause" : "play"} aria-pressed={isLive} onClick={() => setParameters({ live: isLive ? undefined : "1", view: undefined, line: undefined })} />
+        <Button
+          label="Live tail"
+          icon={isLive ? "pause" : "play"}
+          aria-pressed={isLive}
+          onClick={() => setParameters({ live: isLive ? undefined : "1", view: undefined, line: undefined })}
+        />
       </header>
       <SearchField text={asked.q} error={wrong} onSearch={(q) => setParameters({ q: q || undefined, line: undefined })} />
       <Chips asked={asked} patternText={patternText} />

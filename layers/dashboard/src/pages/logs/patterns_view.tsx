@@ -7,7 +7,7 @@ import { Failure, Loaded, Panel, Told } from "../../components/panel.tsx";
 import type { Condition } from "../../components/state.tsx";
 import { ApiError, get, getAll } from "../../lib/api.ts";
 import type { Time } from "../../lib/clock.ts";
-import { countText, percentText } from "../../lib/format.ts";
+import { countText, percentText, UNKNOWN_TEXT } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
 import type { Query } from "../../lib/query.ts";
 import { setParameters } from "../../lib/router.ts";
@@ -107,7 +107,7 @@ function Pattern({ row, isChosen, now }: { row: PatternRow; isChosen: boolean; n
   const filter = (): void => setParameters({ pattern: isChosen ? undefined : row.template, view: undefined, line: undefined });
   return (
     <button type="button" class="pattern" aria-pressed={isChosen} onClick={filter}>
-      <span>{row.severity ? <Severity severity={row.severity} /> : <span class="quiet">–</span>}</span>
+      <span>{row.severity ? <Severity severity={row.severity} /> : <span class="quiet">{UNKNOWN_TEXT}</span>}</span>
       <span class="pattern-text">
         <bdi class="mono"><PatternText row={row} /></bdi>
         {row.services.length > 0 && <span class="quiet small"><bdi>{row.services.map(visible).join(", ")}</bdi></span>}
@@ -116,10 +116,15 @@ function Pattern({ row, isChosen, now }: { row: PatternRow; isChosen: boolean; n
         <b>{countText(row.count)}</b><span class="only-read"> lines, </span> <span class="quiet small">{percentText(row.share)}</span>
         <span class="pattern-share" aria-hidden="true"><span style={{ width: `${Math.max(1, row.share * 100)}%` }} /></span>
       </span>
-      <span>{row.trend && row.trend.length > 1 ? <Sparkline label={`Lines per hour, at most ${Math.max(...row.trend)}`} values={row.trend} condition={conditionOf(row.severity)} /> : <span class="quiet">–</span>}</span>
+      <Trend row={row} />
       <FirstSeen row={row} now={now} />
     </button>
   );
+}
+
+function Trend({ row: { trend, severity } }: { row: PatternRow }): JSX.Element {
+  if (!trend || trend.length < 2) return <span class="quiet">{UNKNOWN_TEXT}</span>;
+  return <span><Sparkline label={`Lines per hour, at most ${Math.max(...trend)}`} values={trend} condition={conditionOf(severity)} /></span>;
 }
 
 function PatternText({ row }: { row: PatternRow }): JSX.Element {
@@ -128,7 +133,7 @@ function PatternText({ row }: { row: PatternRow }): JSX.Element {
 }
 
 function FirstSeen({ row, now }: { row: PatternRow; now: number }): JSX.Element {
-  if (row.firstSeen === null) return <span class="quiet">–</span>;
+  if (row.firstSeen === null) return <span class="quiet">{UNKNOWN_TEXT}</span>;
   const at = Date.parse(row.firstSeen);
   if (row.isNew) return <span class="small"><span class="is-new">New</span> {agoText(at, now)}</span>;
   const isOld = now - at > 6.5 * 86_400_000;

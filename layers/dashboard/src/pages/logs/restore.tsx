@@ -38,7 +38,7 @@ export function RestoreDialog(props: { gap: Gap; services: string[]; zone: strin
   return (
     <Dialog title="Bring cold lines back" onClose={props.onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
-        <p>{rangeText({ from: "", to: "" }, { from: Date.parse(gap.from), to: Date.parse(gap.to) }, zone)}. They stay searchable for 7 days.</p>
+        <p>{spanText(gap, zone)}. They stay searchable for 7 days.</p>
         <label class="field">
           <span class="label">Service</span>
           {gap.service === null ? (
@@ -67,6 +67,10 @@ export function RestoreDialog(props: { gap: Gap; services: string[]; zone: strin
   );
 }
 
+function spanText({ from, to }: { from: string; to: string }, zone: string): string {
+  return rangeText({ from: "", to: "" }, { from: Date.parse(from), to: Date.parse(to) }, zone);
+}
+
 function Before({ zone }: { zone: string }): JSX.Element {
   const query = useQuery("restores", (signal) => get<{ restores: Restore[] }>("/v1/logs/restores", {}, signal));
   return (
@@ -77,8 +81,9 @@ function Before({ zone }: { zone: string }): JSX.Element {
           <ul class="small">
             {restores.slice(0, 8).map((one) => (
               <li key={one.id}>
-                <bdi>{visible(one.service)}</bdi>, {rangeText({ from: "", to: "" }, { from: Date.parse(one.from), to: Date.parse(one.to) }, zone)}: {PHASES[one.phase]}
-                {one.phase === "waiting" && `, ${countText(one.objects_back)} of ${countText(one.objects_asked)} objects`} <span class="quiet">({agoText(Date.parse(one.requested_at), Date.now())})</span>
+                <bdi>{visible(one.service)}</bdi>, {spanText(one, zone)}: {PHASES[one.phase]}
+                {one.phase === "waiting" && `, ${countText(one.objects_back)} of ${countText(one.objects_asked)} objects`}{" "}
+                <span class="quiet">({agoText(Date.parse(one.requested_at), Date.now())})</span>
               </li>
             ))}
           </ul>

@@ -42,6 +42,7 @@ export class LineRow extends Component<RowProps> {
   override render({ line, zone, hasDay, isOpen, isWrapped, isFirst, asked, lead, onToggle }: RowProps): JSX.Element {
     const clock = clockText(line.time, zone, hasDay);
     const more = previewOf(line);
+    const parts = excerpt(line.body, line.highlights?.["body"] ?? [], isWrapped ? WRAPPED : ON_ROW);
     const toggle = (event: MouseEvent): void => {
       const isElsewhere = (event.target as Element).closest("a, .line-toggle") !== null;
       if (!isElsewhere && String(window.getSelection() ?? "") === "") onToggle(line.id);
@@ -62,7 +63,10 @@ export class LineRow extends Component<RowProps> {
           <span class="line-time mono">{lead ? lead(line) : <time dateTime={line.time}>{clock}</time>}</span>
           <Severity severity={line.severity} />
           <bdi class="line-service truncate" title={visible(line.service)}>{visible(line.service)}</bdi>
-          <span class="line-body mono"><bdi><Marked parts={excerpt(line.body, line.highlights?.["body"] ?? [], isWrapped ? WRAPPED : ON_ROW)} /></bdi>{more && <span class="line-more"><bdi>{oneLine(more)}</bdi></span>}</span>
+          <span class="line-body mono">
+            <bdi><Marked parts={parts} /></bdi>
+            {more && <span class="line-more"><bdi>{oneLine(more)}</bdi></span>}
+          </span>
         </div>
         {isOpen && <Details line={line} asked={asked} />}
       </li>

@@ -65,19 +65,28 @@ export function SearchField({ text, error, onSearch }: SearchFieldProps): JSX.El
           <Icon name="warning" size={14} /> <span>{error.replace(/^q: /, "")}. {adviceOn(error)}</span>
         </p>
       )}
-      {isHelp && (
-        <div class="logs-help" id={`${id}-help`}>
-          <dl>
-            {SYNTAX.map(({ example, meaning }) => (
-              <div key={example}>
-                <dt><button type="button" class="logs-example mono" onClick={() => insert(example)}>{example}</button></dt>
-                <dd>{meaning}</dd>
-              </div>
-            ))}
-          </dl>
-          <p class="quiet small">All parts must hold. Only whole words are found: there is no *, no OR, no brackets. A trace id of 32 digits leads to its trace.</p>
-        </div>
-      )}
+      {isHelp && <Help id={`${id}-help`} onInsert={insert} />}
     </form>
+  );
+}
+
+/** What the words mean; pressing an example puts it into the field. */
+function Help({ id, onInsert }: { id: string; onInsert: (example: string) => void }): JSX.Element {
+  return (
+    <div class="logs-help" id={id}>
+      <dl>
+        {SYNTAX.map(({ example, meaning }) => (
+          <div key={example}>
+            <dt><button type="button" class="logs-example mono" onClick={() => onInsert(example)}>{example}</button></dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+      </dl>
+      <p class="quiet small">All parts must hold. Only whole words are found: there is no *, no OR, no brackets. A trace id of 32 digits leads to its trace.</p>
+      <p class="quiet small">
+        In the lines, <span class="key">j</span> and <span class="key">k</span> or the arrows move, <span class="key">Enter</span> opens,{" "}
+        <span class="key">Esc</span> closes.
+      </p>
+    </div>
   );
 }

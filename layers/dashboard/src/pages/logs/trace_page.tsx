@@ -33,7 +33,11 @@ function View({ parameters }: PageProps): JSX.Element {
           {id && <Button label="Copy the trace id" icon="copy" isIconOnly look="plain" onClick={() => void navigator.clipboard.writeText(id)} />}
         </div>
       </header>
-      {id ? <Trace id={id} /> : <Told icon="search" title="This is no trace id" height={240} action={<a class="button" href={linkTo("/logs")}>To the logs</a>}>A trace id has 32 digits from 0 to f.</Told>}
+      {id ? <Trace id={id} /> : (
+        <Told icon="search" title="This is no trace id" height={240} action={<a class="button" href={linkTo("/logs")}>To the logs</a>}>
+          A trace id has 32 digits from 0 to f.
+        </Told>
+      )}
     </div>
   );
 }
@@ -56,7 +60,11 @@ function Trace({ id }: { id: string }): JSX.Element {
         <>
           <Skipped answer={answer} zone={time.zone} />
           {answer.lines.length === 0 ? (
-            <Panel title="Lines"><Told icon="log" title="No line of this trace was found" height={220} action={widen}>Read was {span}{range.isCut && `, the last ${MAX_DAYS} days of the range`}. {!isNear && "Choose another time above."}</Told></Panel>
+            <Panel title="Lines">
+              <Told icon="log" title="No line of this trace was found" height={220} action={widen}>
+                Read was {span}{range.isCut && `, the last ${MAX_DAYS} days of the range`}. {!isNear && "Choose another time above."}
+              </Told>
+            </Panel>
           ) : (
             <Found answer={answer} zone={time.zone} span={span} widen={widen} />
           )}
@@ -104,13 +112,18 @@ function Skipped({ answer, zone }: { answer: TraceAnswer; zone: string }): JSX.E
   if (answer.is_complete) return null;
   const reasons = new Map<string, number>();
   for (const one of answer.skipped) reasons.set(one.reason, (reasons.get(one.reason) ?? 0) + 1);
+  const why = [...reasons].map(([reason, count]) => `${count} ${WHY[reason] ?? reason}`).join(", ");
+  const left = `${countText(answer.objects_skipped)} of ${countText(answer.objects_listed)} objects that may hold some were not read (${why}).`;
   return (
     <section class="gaps" aria-label="What was not read">
       <h2><Icon name="warning" /> UNKNOWN: there may be more lines of this trace than are shown</h2>
       <ul>
-        {answer.objects_skipped > 0 && <li>{countText(answer.objects_skipped)} of {countText(answer.objects_listed)} objects that may hold some were not read ({[...reasons].map(([reason, count]) => `${count} ${WHY[reason] ?? reason}`).join(", ")}).</li>}
-        {answer.objects_skipped === 0 && <li>The time was too long to be read at once: choose less of it.</li>}
-        {answer.skipped.slice(0, 3).map((one) => <li key={one.key} class="quiet"><bdi>{visible(one.service)}</bdi>, {timeText(Date.parse(one.from), zone)} to {timeText(Date.parse(one.to), zone)}: {WHY[one.reason]}</li>)}
+        <li>{answer.objects_skipped > 0 ? left : "The time was too long to be read at once: choose less of it."}</li>
+        {answer.skipped.slice(0, 3).map((one) => (
+          <li key={one.key} class="quiet">
+            <bdi>{visible(one.service)}</bdi>, {timeText(Date.parse(one.from), zone)} to {timeText(Date.parse(one.to), zone)}: {WHY[one.reason]}
+          </li>
+        ))}
       </ul>
     </section>
   );
