@@ -22,7 +22,7 @@ from tests.browser.shop import (
 from tests.browser.stub import Answers, Asked, RefusedError
 
 ORIGIN_ID, EFFECT_ID, PAST_ID = "20261121T0805-payments-errors", "20261121T0810-web-p95", "20261120T2100-orders-rate"
-VOTES = {"band": 1.0, "neighbours": 0.8, "shape": 0.6}
+VOTES = {"zscore": 0.97, "shift": 0.61, "drift": 0.04}
 BANDS = {"rate": "requests/s", "error_ratio": "ratio", "p95": "ms"}
 
 
