@@ -11,7 +11,7 @@ import { rowsOf, visible } from "./lines.ts";
 import type { Row } from "./lines.ts";
 import { Marked } from "./marked.tsx";
 import type { Asked } from "./question.ts";
-import { pairText, withPart } from "./question.ts";
+import { pairText, partsOf, withPart } from "./question.ts";
 import type { Line } from "./types.ts";
 
 /** Longer values are shown up to here; copying takes all of them. */
@@ -67,7 +67,7 @@ function Rows({ title, rows, asked }: { title: string; rows: Row[]; asked?: Aske
           <div key={`${row.name} ${index}`} class="details-row">
             <dt class="mono"><bdi>{visible(row.name)}</bdi></dt>
             <dd>
-              <bdi class="mono details-value">{visible(row.value.length > MAX_VALUE ? `${row.value.slice(0, MAX_VALUE)}…` : row.value)}</bdi>
+              <bdi class="mono details-value">{isAskedFor(row, asked) ? <mark>{valueText(row)}</mark> : valueText(row)}</bdi>
               <span class="details-acts">
                 {asked && <Narrow row={row} asked={asked} />}
                 <Button label={`Copy ${row.name}`} icon="copy" isIconOnly look="plain" onClick={() => copy(row.value)} />
@@ -78,6 +78,16 @@ function Rows({ title, rows, asked }: { title: string; rows: Row[]; asked?: Aske
       </dl>
     </section>
   );
+}
+
+function valueText({ value }: Row): string {
+  return visible(value.length > MAX_VALUE ? `${value.slice(0, MAX_VALUE)}…` : value);
+}
+
+/** Return whether the question names exactly this attribute and value; case does not matter, as in the API. */
+function isAskedFor(row: Row, asked: Asked | undefined): boolean {
+  const part = asked?.q ? pairText(row.name, row.value)?.toLowerCase() : undefined;
+  return part !== undefined && partsOf(asked?.q.toLowerCase() ?? "").includes(part);
 }
 
 function Narrow({ row, asked }: { row: Row; asked: Asked }): JSX.Element | null {

@@ -32,22 +32,24 @@ export function Incomplete({ gaps, zone, services }: { gaps: Gap[]; zone: string
   const [wanted, setWanted] = useState<Gap | null>(null);
   if (gaps.length === 0) return null;
   return (
-    <section class="gaps" aria-label="What could not be searched">
-      <h2><Icon name="warning" /> Not everything could be searched: there may be more lines than are shown</h2>
-      <ul>
-        {gaps.map((gap) => (
-          <li key={`${gap.reason} ${gap.service ?? ""} ${gap.from}`}>
-            <span>
-              <strong>UNKNOWN</strong> {gapText(gap, zone)} {WHY[gap.reason]}
-            </span>
-            {gap.reason === "cold" && may("operator") && <Button label="Bring them back" onClick={() => setWanted(gap)} />}
-            {gap.reason === "cold" && !may("operator") && <span class="quiet">Operators can bring them back.</span>}
-          </li>
-        ))}
-        {gaps.some((one) => one.reason === "pending") && <Waiting />}
-      </ul>
+    <>
+      <section class="gaps" aria-label="What could not be searched">
+        <h2><Icon name="warning" /> Not everything could be searched: there may be more lines than are shown</h2>
+        <ul>
+          {gaps.map((gap) => (
+            <li key={`${gap.reason} ${gap.service ?? ""} ${gap.from}`}>
+              <span>
+                <strong>UNKNOWN</strong> {gapText(gap, zone)} {WHY[gap.reason]}
+              </span>
+              {gap.reason === "cold" && may("operator") && <Button label="Bring them back" onClick={() => setWanted(gap)} />}
+              {gap.reason === "cold" && !may("operator") && <span class="quiet">Operators can bring them back.</span>}
+            </li>
+          ))}
+          {gaps.some((one) => one.reason === "pending") && <Waiting />}
+        </ul>
+      </section>
       {wanted && <RestoreDialog gap={wanted} services={services} zone={zone} onClose={() => setWanted(null)} />}
-    </section>
+    </>
   );
 }
 

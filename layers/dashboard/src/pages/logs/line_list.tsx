@@ -63,7 +63,10 @@ function useKeys(holder: { current: HTMLOListElement | null }, close: () => void
       if (!(target instanceof HTMLElement)) return;
       if (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName)) return;
       const isInside = holder.current?.contains(target) ?? false;
-      if (event.key === "Escape" && isInside) close();
+      if (event.key === "Escape" && isInside) {
+        target.closest(".line")?.querySelector<HTMLButtonElement>(".line-toggle")?.focus({ preventScroll: true });
+        close();
+      }
       const steps: Record<string, number> = { j: 1, k: -1, ...(isInside ? { ArrowDown: 1, ArrowUp: -1 } : {}) };
       const step = steps[event.key];
       const isScrolling = event.key.startsWith("Arrow") && target.closest(".details") !== null;

@@ -10,7 +10,7 @@ import { useTime } from "../../lib/clock.ts";
 import { countText, millisText } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
 import { linkTo, useParameter } from "../../lib/router.ts";
-import { HOUR, rangeText, timeText } from "../../lib/time.ts";
+import { HOUR, MINUTE, rangeText, timeText } from "../../lib/time.ts";
 import type { Page, PageProps } from "../../shell/page.ts";
 import { LineList, LineTools } from "./line_list.tsx";
 import { clockText, offsetOf, visible } from "./lines.ts";
@@ -19,6 +19,8 @@ import { bounded, traceIdOf } from "./question.ts";
 import type { Line, TraceAnswer } from "./types.ts";
 
 const MAX_DAYS = 7;
+/** More lines may come for so long after one. */
+const YOUNG_MS = 10 * MINUTE;
 const WHY: Record<string, string> = { cold: "gone cold", missing: "gone", unreadable: "not readable", limit: "too many to read at once" };
 
 function View({ parameters }: PageProps): JSX.Element {
@@ -50,8 +52,9 @@ function Trace({ id }: { id: string }): JSX.Element {
   const range = isNear
     ? { from: new Date(moment - HOUR).toISOString(), to: new Date(moment + HOUR).toISOString(), isCut: false }
     : bounded(time.from, time.to, MAX_DAYS);
+  const isYoung = isNear && time.now - moment < YOUNG_MS; // reading it costs up to 300 objects, so old ones are read once
   const key = isNear ? `trace ${id} ${near}` : `trace ${id} ${time.range.from} ${time.range.to}`;
-  const query = useQuery(key, (signal) => get<TraceAnswer>(`/v1/logs/trace/${id}`, { from: range.from, to: range.to }, signal));
+  const query = useQuery(key, (signal) => get<TraceAnswer>(`/v1/logs/trace/${id}`, { from: range.from, to: range.to }, signal), isYoung ? time.tick : 0);
   const span = rangeText({ from: "", to: "" }, { from: Date.parse(range.from), to: Date.parse(range.to) }, time.zone);
   const widen = isNear ? <Button label="Read the page's time instead" onClick={() => setNear("")} /> : undefined;
   return (
@@ -66,7 +69,7 @@ function Trace({ id }: { id: string }): JSX.Element {
               </Told>
             </Panel>
           ) : (
-            <Found answer={answer} zone={time.zone} span={span} widen={widen} />
+            <Found answer={answer} zone={time.zone} span={span} widen={widen} onReload={query.reload} isBusy={query.isRefreshing} />
           )}
         </>
       )}
@@ -74,7 +77,17 @@ function Trace({ id }: { id: string }): JSX.Element {
   );
 }
 
-function Found({ answer, zone, span, widen }: { answer: TraceAnswer; zone: string; span: string; widen: JSX.Element | undefined }): JSX.Element {
+interface FoundProps {
+  answer: TraceAnswer;
+  zone: string;
+  /** The time that was read. */
+  span: string;
+  widen: JSX.Element | undefined;
+  onReload: () => void;
+  isBusy: boolean;
+}
+
+function Found({ answer, zone, span, widen, onReload, isBusy }: FoundProps): JSX.Element {
   const first = answer.lines[0]?.time ?? "";
   const whole = Math.max(...answer.lines.map((one) => offsetOf(one.time, first)));
   const services = [...new Set(answer.lines.map((one) => one.service))];
@@ -90,7 +103,12 @@ function Found({ answer, zone, span, widen }: { answer: TraceAnswer; zone: strin
           <dd class="row">{services.map((one) => <a key={one} href={linkTo(`/services/${encodeURIComponent(one)}`)}><bdi>{visible(one)}</bdi></a>)}</dd>
         </div>
       </dl>
-      <Panel title="Lines" note="in order, with the time after the first" isFlush tools={<LineTools lines={answer.lines} name={`trace-${answer.trace_id.slice(0, 8)}`} />}>
+      <Panel title="Lines" note="in order, with the time after the first" isFlush isBusy={isBusy} tools={
+        <>
+          <Button label="Read again" icon="refresh" look="plain" onClick={onReload} />
+          <LineTools lines={answer.lines} name={`trace-${answer.trace_id.slice(0, 8)}`} />
+        </>
+      }>
         <LineList label="Lines of the trace, oldest first" lines={answer.lines} zone={zone} lead={lead} />
         <p class="lines-foot"><span>Read from where they were kept, {span}</span> {widen}</p>
       </Panel>
