@@ -141,7 +141,7 @@ class HealthStack(Stack):
                 "STREAM_NAME": state.stream.stream_name,
                 "API_ID": state.api.api_id,
                 "HEALTH_TABLE": state.health.table_name,
-                "METRICS_EVERY_S": str(int(metrics_every.to_seconds())),
+                "METRICS_EVERY": f"{metrics_every.to_minutes():.0f}m",
             },
             timeout_s=120,
         )

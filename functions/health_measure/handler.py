@@ -23,7 +23,6 @@ from opsloop.health.usage import Resources, questions
 from opsloop.runtime.settings import read_settings
 
 WORKERS = 8
-SLACK_S = 60.0  # schedules are seconds early or late
 T = TypeVar("T")
 
 
@@ -35,7 +34,7 @@ class Settings:
     stream_name: str
     api_id: str  # of the HTTP API, by which CloudWatch knows it
     health_table: str
-    metrics_every_s: int  # seconds after which CloudWatch is asked again: each question costs
+    metrics_every: str  # how long after it CloudWatch is asked again, such as `30m`: each question costs
 
 
 settings = read_settings(Settings)
@@ -67,7 +66,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     before = table.read() or Snapshot(time=0.0)
     faults: dict[str, str] = {}
     seen = _inventory(before, now, faults)
-    if is_due(before, now, settings.metrics_every_s - SLACK_S):
+    if is_due(before, now, settings.metrics_every):
         taken = _ask("metrics", lambda: _metrics(seen, now), None, faults)
         seen = taken or seen
     seen = replace(seen, faults=faults)

@@ -38,7 +38,8 @@ about = About(
     version=str(json.loads(load_openapi())["info"]["version"]),
     retention_days={
         what.replace("_", " "): int(days)
-        for what, _, days in (one.partition("=") for one in settings.retention.split())
+        for what, is_told, days in (one.partition("=") for one in settings.retention.split())
+        if is_told
     },
 )
 measured, probed = PlatformTable(settings.health_table), HealthTable(settings.health_table)

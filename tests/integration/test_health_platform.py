@@ -20,7 +20,7 @@ ENVIRONMENT = {
     "DEPLOYMENT": "opsloop-test",
     "BUCKETS": "segment=opsloop-test-segment log=opsloop-test-log",
     "API_ID": "a1b2c3d4e5",
-    "METRICS_EVERY_S": "900",
+    "METRICS_EVERY": "15m",
     "STAGE": "prod",
     "RETENTION": "quarantine=90 raw_logs=3",
 }

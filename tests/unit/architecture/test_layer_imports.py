@@ -40,7 +40,12 @@ class EmptyCloud(BaseHTTPRequestHandler):
         "Entries": [{"EventId": "1"}],
         "Table": {"TableStatus": "ACTIVE"},
         "Shards": [],
-        "StreamDescriptionSummary": {"StreamStatus": "ACTIVE", "StreamCreationTimestamp": 1_700_000_000},
+        "StreamDescriptionSummary": {
+            "StreamStatus": "ACTIVE",
+            "StreamCreationTimestamp": 1_700_000_000,
+            "OpenShardCount": 2,
+        },
+        "MetricDataResults": [],
     }
 
     def do_POST(self) -> None:
@@ -51,7 +56,12 @@ class EmptyCloud(BaseHTTPRequestHandler):
         """Store an object, or so it seems."""
         self._answer(b"")
 
-    do_GET = do_HEAD = do_PUT  # noqa: N815 -- the names that the base class looks for
+    def do_GET(self) -> None:
+        """Answer how a function is set up, or with an empty object."""
+        is_function = self.path.startswith("/2015-03-31/functions/")
+        self._answer(json.dumps({"MemorySize": 512, "Timeout": 30}).encode() if is_function else b"")
+
+    do_HEAD = do_PUT  # noqa: N815 -- the name that the base class looks for
 
     def _answer(self, body: bytes) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -2,14 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from opsloop.errors import InvalidInputError
 from opsloop.health.snapshot import Snapshot
-from opsloop.health.take import days_to_ask, is_due, with_metrics
+from opsloop.health.take import days_to_ask, is_due, seconds_of, with_metrics
 from opsloop.health.usage import MetricQuestion
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 TODAY = NOW.replace(hour=0, minute=0)
 RAN = MetricQuestion("kpi_query invocations", "AWS/Lambda", "Invocations", "Sum", (("FunctionName", "a"),), 300)
 SIZE = MetricQuestion("log_bucket bytes", "AWS/S3", "BucketSizeBytes", "Average", (("BucketName", "b"),), 86_400)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("300s", 300), ("30m", 1_800), ("1h", 3_600)])
+def test_a_length_of_time_is_a_number_with_its_unit(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "30", "-5m", "1.5h", "30d"])
+def test_any_other_length_of_time_is_refused(text):
+    with pytest.raises(InvalidInputError, match="length of time"):
+        seconds_of(text)
 
 
 def stored(*days):
@@ -27,10 +41,10 @@ def take(before, answers, known=None, now=NOW):
 
 
 def test_the_first_question_is_due_and_then_each_after_its_time():
-    assert is_due(Snapshot(0.0), NOW, 840)
+    assert is_due(Snapshot(0.0), NOW, "15m")
     seen = Snapshot(0.0, metrics_time=NOW.timestamp())
-    assert not is_due(seen, NOW + timedelta(seconds=839), 840)
-    assert is_due(seen, NOW + timedelta(seconds=840), 840)
+    assert not is_due(seen, NOW + timedelta(seconds=839), "15m")
+    assert is_due(seen, NOW + timedelta(seconds=840), "15m")  # a minute early is on time: schedules are not exact
 
 
 def test_usually_yesterday_and_today_are_asked_about():

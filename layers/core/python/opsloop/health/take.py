@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from opsloop.dataclass import dataclass, replace
+from opsloop.errors import InvalidInputError
 from opsloop.health.snapshot import Snapshot
 from opsloop.health.usage import (
     SUM,
@@ -19,6 +20,8 @@ from opsloop.health.usage import (
 )
 
 OF_ALL_FUNCTIONS = " invocations"
+SLACK_S = 60  # schedules are seconds early or late
+UNITS_S = {"s": 1, "m": 60, "h": 3_600}
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,19 @@ class Taken:
     changed: Mapping[str, Hours]
 
 
-def is_due(seen: Snapshot, now: datetime, every_s: float) -> bool:
-    """Return whether CloudWatch was last asked ``every_s`` seconds ago or more, or in another month."""
-    return seen.metrics_time is None or now.timestamp() - seen.metrics_time >= every_s
+def seconds_of(text: str) -> int:
+    """Return the seconds of a length of time such as ``30m`` or ``1h``; raise ``InvalidInputError`` for another."""
+    amount, unit = text[:-1], text[-1:]
+    if not amount.isdecimal() or unit not in UNITS_S:
+        raise InvalidInputError(f"{text!r} is no length of time such as 30m; its units are {', '.join(UNITS_S)}")
+    return int(amount) * UNITS_S[unit]
+
+
+def is_due(seen: Snapshot, now: datetime, every: str) -> bool:
+    """Return whether CloudWatch was last asked so long ago as ``every`` (such as ``30m``) says, or never."""
+    if seen.metrics_time is None:
+        return True
+    return now.timestamp() - seen.metrics_time >= seconds_of(every) - SLACK_S
 
 
 def days_to_ask(stored: Mapping[str, Hours], now: datetime) -> list[datetime]:

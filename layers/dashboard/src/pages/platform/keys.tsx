@@ -25,7 +25,7 @@ export function KeysPart({ time }: { time: Time }): JSX.Element {
     return (
       <Panel title="Keys">
         <Told icon="user" title="Keys are for admins" height={200}>
-          You are signed in as {session.get()?.role ?? "a viewer"}. Sign in with a key that has the scope admin to see, make and revoke keys.
+          You are {session.get()?.role === "operator" ? "an operator" : "a viewer"} here. Sign in with a key that has the scope admin to see, make and revoke keys.
         </Told>
       </Panel>
     );
