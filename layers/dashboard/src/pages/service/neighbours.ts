@@ -1,11 +1,11 @@
 /** Who calls a service, and what it calls, directly. */
 
-import { DAY } from "../../lib/time.ts";
+import { HOUR } from "../../lib/time.ts";
 import type { Span } from "../../lib/time.ts";
 import type { Edge } from "./types.ts";
 
-/** The longest time that the call graph answers for. */
-export const MOST = DAY;
+/** The graph is made of single traces while one waits: a day of them takes ten times as long, and says little more. */
+export const MOST = 6 * HOUR;
 
 export interface Neighbours {
   callers: Edge[];
@@ -21,7 +21,7 @@ export function neighboursOf(edges: Edge[], service: string): Neighbours {
   };
 }
 
-/** Return the part of `span` that the call graph is asked for: its last day. */
+/** Return the part of `span` that the call graph is asked for: its last hours. */
 export function graphSpan(span: Span): Span & { isCut: boolean } {
   const from = Math.max(span.from, span.to - MOST);
   return { from, to: span.to, isCut: from > span.from };

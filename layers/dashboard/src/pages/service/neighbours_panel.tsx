@@ -23,7 +23,7 @@ export function Neighbours({ service }: { service: string }): JSX.Element {
   const span = graphSpan(time.span);
   const graph = useQuery(`service graph ${service}|${time.key}`, (signal) => orNothing(get<GraphAnswer>("/v1/graph", { service, from: isoOf(span.from), to: time.to }, signal)), time.tick);
   return (
-    <Panel title="Neighbours" note={span.isCut ? "last day of the range" : "by sampled traces"} isFlush isBusy={graph.isRefreshing} tools={<a class="button is-plain" href={linkTo("/map", { node: service })}>Map</a>}>
+    <Panel title="Neighbours" note={span.isCut ? "last 6 hours of the range" : "by sampled traces"} isFlush isBusy={graph.isRefreshing} tools={<a class="button is-plain" href={linkTo("/map", { node: service })}>Map</a>}>
       <Loaded query={graph} height={180} empty={(answer) => (!answer?.edges.length ? <Told icon="map" title="No calls are known">In this time no trace led to {service} or on from it. The graph is kept for two days.</Told> : null)}>
         {(answer) => {
           const { callers, callees } = neighboursOf(answer?.edges ?? [], service);
