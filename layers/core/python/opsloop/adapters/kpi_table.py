@@ -11,29 +11,23 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.adapters.aws_dynamodb import batch_get
-from opsloop.errors import ConflictError, DependencyUnavailableError
+from opsloop.adapters.aws_dynamodb import Table, place
+from opsloop.errors import ConflictError
 from opsloop.kpi.model import ROLLUP_MARK, KpiRow, Page, PageKey, page_key, row_from_json, row_json, sort_key
 
 CONFLICTS_ALLOWED = 5
-CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 class KpiTable:
     """Pages of KPI rows, read and saved, and the note of the last hour that was rolled up for all services."""
 
     def __init__(self, table_name: str) -> None:
-        self._table = table_name
-        self._client = JsonClient(DYNAMODB)
+        self._table = Table(table_name, "kpi table")
 
     def read(self, keys: Iterable[PageKey]) -> dict[PageKey, Page]:
         """Return the pages under ``keys`` that exist."""
         wanted = {(key.service, sort_key(key)): key for key in keys}
-        try:
-            items = list(batch_get(self._client, self._table, list(wanted)))
-        except AwsError as error:
-            raise DependencyUnavailableError(f"kpi table: {error.code}") from error
+        items = self._table.get_all([place(*one) for one in wanted])
         return {wanted[item["pk"]["S"], item["sk"]["S"]]: _page(item) for item in items}
 
     def save(self, page: Page, *, retention_days: int) -> None:
@@ -41,8 +35,7 @@ class KpiTable:
         content = json.dumps([row_json(row) for row in page.rows], separators=(",", ":"))
         pk, sk = page.key.service, sort_key(page.key)
         item = {
-            "pk": {"S": pk},
-            "sk": {"S": sk},
+            **place(pk, sk),
             "rows": {"B": zlib.compress(content.encode())},
             "expires_at": {"N": str(int((page.end + timedelta(days=retention_days)).timestamp()))},
             "version": {"N": str((page.version or 0) + 1)},
@@ -67,9 +60,8 @@ class KpiTable:
 
     def mark_rolled_up(self, hour: int) -> None:
         """Note that the hour starting at minute ``hour`` is rolled up for every service, unless a later one is."""
-        pk, sk = ROLLUP_MARK
         start = {"N": str(hour)}
-        item = {"pk": {"S": pk}, "sk": {"S": sk}, "start_minute": start}
+        item = {**place(*ROLLUP_MARK), "start_minute": start}
         self._put_if(item, "attribute_not_exists(pk) OR start_minute <= :hour", {":hour": start})
 
     def _put(self, page: Page, rows: Sequence[KpiRow], retention_days: int) -> bool:
@@ -86,14 +78,8 @@ class KpiTable:
 
     def _put_if(self, item: dict[str, Any], condition: str, values: dict[str, Any] | None = None) -> bool:
         """Put ``item`` if ``condition`` holds for what is in its place; return whether it did."""
-        request = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
-        try:
-            self._client.call("PutItem", request | ({"ExpressionAttributeValues": values} if values else {}))
-        except AwsError as error:
-            if error.code == CONDITION_FAILED:
-                return False
-            raise DependencyUnavailableError(f"kpi table: {error.code}") from error
-        return True
+        more = {"ExpressionAttributeValues": values} if values else {}
+        return self._table.holds("PutItem", Item=item, ConditionExpression=condition, **more)
 
 
 def _page(item: dict[str, Any]) -> Page:
