@@ -13,7 +13,7 @@ import { timeText } from "../lib/time.ts";
 import "./bars.css";
 import { stackedEdges, sumOf } from "./bars.ts";
 import type { BarSeries } from "./bars.ts";
-import { labelsOf, SYNC, zoom } from "./chart.tsx";
+import { labelsOf, SHARED, zoom } from "./chart.tsx";
 import "./chart.css";
 import type { Grid } from "./grid.ts";
 import { unknownPainter } from "./painters.ts";
@@ -118,7 +118,7 @@ function optionsOf(
     width,
     height,
     padding: [8, 18, 0, 0],
-    cursor: { sync: { key: SYNC, setSeries: false }, points: { show: false }, drag: { x: true, y: false, setScale: false } },
+    cursor: { sync: SHARED, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { range: whole }, y: { range: (_plot, _least, most) => [0, Math.max(1, most ?? 1) * 1.08] } },
     axes: [
       { ...axis, values: (_plot, splits) => labelsOf(splits, zone), space: 64, size: 26 },

@@ -49,8 +49,12 @@ export interface ChartProps {
   isFromZero?: boolean;
 }
 
-/** Charts with this key share their cursor. */
-export const SYNC = "page";
+/** All charts of a page share their cursor; what is dragged over is selected in the one under the pointer alone. */
+export const SHARED: uPlot.Cursor.Sync = {
+  key: "page",
+  setSeries: false,
+  filters: { pub: (type) => type === "mousemove" || type === "mouseleave", sub: () => true },
+};
 
 /** A chart with its legend; the page's cursor runs through it, and dragging over it zooms the page's time. */
 export function Chart(props: ChartProps): JSX.Element {
@@ -185,7 +189,7 @@ function optionsOf(
     width,
     height,
     padding: [8, 4, 0, 0],
-    cursor: { sync: { key: SYNC, setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, setScale: false } },
+    cursor: { sync: SHARED, points: { size: 7 }, drag: { x: true, y: false, setScale: false } },
     scales: { y: { range: (_plot, least, most) => limitsOf(least, most, props.isFromZero !== false) } },
     axes: [
       { ...axis, values: (_plot, splits) => labelsOf(splits, zone), space: 64, size: 26 },

@@ -13,7 +13,7 @@ import { countText, valueText } from "../lib/format.ts";
 import { useStore } from "../lib/store.ts";
 import { colour, isDark } from "../lib/theme.ts";
 import { timeText } from "../lib/time.ts";
-import { labelsOf, SYNC, zoom } from "./chart.tsx";
+import { labelsOf, SHARED, zoom } from "./chart.tsx";
 import { timesOf, unknownRuns } from "./grid.ts";
 import type { Grid } from "./grid.ts";
 import { drawnBounds, logTicks, mostOf, rowAtShare, rowOf, rowTotals } from "./heat.ts";
@@ -134,7 +134,7 @@ function optionsOf(
     width,
     height,
     padding: [8, 4, 0, 0],
-    cursor: { sync: { key: SYNC, setSeries: false }, points: { show: false }, drag: { x: true, y: false, setScale: false } },
+    cursor: { sync: SHARED, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     scales: { y: { distr: 3, range: () => [low, high] } },
     axes: [
       { ...axis, values: (_plot, splits) => labelsOf(splits, zone), space: 64, size: 26 },
