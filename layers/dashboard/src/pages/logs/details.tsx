@@ -47,7 +47,7 @@ function Ways({ line, asked }: { line: Line; asked: Asked | undefined }): JSX.El
   const around = { from: isoOf(moment - 5 * MINUTE), to: isoOf(moment + 5 * MINUTE) };
   return (
     <div class="details-ways">
-      {line.trace_id && <a class="button" href={linkTo(`/logs/trace/${encodeURIComponent(line.trace_id)}`, { near: line.time })}><Icon name="map" /> Its trace</a>}
+      {asked && line.trace_id && <a class="button" href={linkTo(`/logs/trace/${encodeURIComponent(line.trace_id)}`, { near: line.time })}><Icon name="map" /> Its trace</a>}
       {asked && line.template && <Button label="Lines like this" icon="filter" onClick={() => setParameters({ pattern: line.template, line: undefined })} />}
       <a class="button" href={linkTo("/logs", { service: line.service, ...around })}><Icon name="clock" /> 5 min around it</a>
       <a class="button" href={linkTo(`/services/${encodeURIComponent(line.service)}`)}><Icon name="service" /> <bdi class="truncate">{visible(line.service)}</bdi></a>

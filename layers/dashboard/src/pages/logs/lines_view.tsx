@@ -87,7 +87,13 @@ function Awaited(): JSX.Element {
 function Note({ page, since, zone }: { page: LogPage; since: number | null; zone: string }): JSX.Element {
   return (
     <span class="row">
-      {totalText(page)} {since !== null && <StateBadge condition="unknown" text={`UNKNOWN since ${timeText(since, zone, "second")}: newest lines on their way`} />}
+      {totalText(page)}
+      {since !== null && (
+        <span title="The newest lines are kept and on their way into the search; they are found within a minute.">
+          <StateBadge condition="unknown" text={`UNKNOWN since ${timeText(since, zone, "second")}`} />
+          <span class="only-read">: the newest lines are on their way</span>
+        </span>
+      )}
     </span>
   );
 }
