@@ -165,7 +165,8 @@ def show(request: Request) -> Response:
     judged = anomalies.standing()
     judged_to = judged.judged_to if judged else anomaly.last_minute + 1
     origin = anomalies.get(anomaly.origin_id) if anomaly.origin_id not in ("", anomaly.anomaly_id) else None
-    effects = [found for one in anomaly.effects if (found := anomalies.get(one)) is not None]
+    followed = [found for one in anomaly.effects if (found := anomalies.get(one)) is not None]
+    effects = [one for one in followed if one.origin_id == anomaly.anomaly_id]  # since then it may have another
     series = around(anomaly, _past(anomaly), judged_to, has_time, has_band=has_band)
     feedback = anomalies.feedback(anomaly.anomaly_id)
     return json_response(detail(anomaly, origin=origin, effects=effects, series=series, feedback=feedback))
