@@ -53,7 +53,7 @@ export function ExclusionsPanel({ services }: { services: string[] }): JSX.Eleme
       <Loaded query={listed} height={90} empty={(all) => (all.length === 0 ? <Nothing /> : null)}>
         {(all) => (
           <Table
-            label="Left out of what is usual"
+            label="Times left out"
             columns={columnsOf(time.zone, isOperator ? takeBack : undefined)}
             rows={all.filter((one) => !gone.has(one.exclusion_id))}
             keyOf={(one) => one.exclusion_id}
@@ -89,7 +89,7 @@ function columnsOf(zone: string, takeBack: ((one: Exclusion) => Promise<void>) |
   const button = (one: Exclusion): JSX.Element => (
     <Button label="Take back" look="plain" aria-label={`Take back: ${one.reason}`} onClick={() => void takeBack(one)} />
   );
-  return [...columns, { id: "act", title: "", cell: button }];
+  return [...columns, { id: "act", title: "Action", cell: button }];
 }
 
 function lengthOf(one: Exclusion): number {

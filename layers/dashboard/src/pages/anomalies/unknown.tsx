@@ -35,7 +35,7 @@ export function UnknownPanel({ unknown, judgedAt }: { unknown: Unknown[]; judged
       {unknown.length === 0 ? (
         <p class="anomaly-nothing"><Icon name="check" /> All that is heard is judged{judgedAt && `, as of ${judgedAt}`}.</p>
       ) : (
-        <Table label="Cannot be judged" columns={COLUMNS} rows={unknown} keyOf={(row) => `${row.service} ${row.measure} ${row.metric} ${row.reason}`} />
+        <Table label="Series that cannot be judged" columns={COLUMNS} rows={unknown} keyOf={(row) => `${row.service} ${row.measure} ${row.metric} ${row.reason}`} />
       )}
     </Panel>
   );

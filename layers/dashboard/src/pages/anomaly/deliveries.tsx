@@ -34,7 +34,7 @@ export function DeliveriesPanel({ one, tick, zone }: { one: AnomalyDetail; tick:
   return (
     <Panel title="Who was told" note={topic === one.anomaly_id ? undefined : "of its origin"} isFlush isBusy={told.isRefreshing}>
       <Loaded query={told} height={90} empty={(all) => (all.length === 0 ? <p class="anomaly-note is-inside">Nobody: no channel is set up for this service and severity, or it is told with another one.</p> : null)}>
-        {(all) => <Table label="Who was told" columns={columnsOf(zone)} rows={all} keyOf={(row) => row.id} />}
+        {(all) => <Table label="Messages" columns={columnsOf(zone)} rows={all} keyOf={(row) => row.id} />}
       </Loaded>
     </Panel>
   );

@@ -15,7 +15,7 @@ type Part = AnomalyDetail["contributing"][number];
 export function MadeOfPanel({ one }: { one: AnomalyDetail }): JSX.Element | null {
   if (one.contributing.length === 0) return null;
   const columns: Array<Column<Part>> = [
-    { id: "operation", title: "Operation", value: (part) => part.operation, cell: (part) => part.operation || "(none)" },
+    { id: "operation", title: "Operation", value: (part) => part.operation, cell: (part) => <span class="operation">{part.operation || "(none)"}</span> },
     {
       id: "share",
       title: "Its share",
@@ -30,11 +30,11 @@ export function MadeOfPanel({ one }: { one: AnomalyDetail }): JSX.Element | null
     },
     { id: "value", title: "Measured", isNumber: true, value: (part) => part.value, cell: (part) => anomalyValue(part.value, one.unit) },
     { id: "expected", title: "Expected", isNumber: true, value: (part) => part.expected, cell: (part) => anomalyValue(part.expected, one.unit) },
-    { id: "far", title: "", cell: (part) => <span class="quiet small">{timesText(part.value, part.expected)}</span> },
+    { id: "far", title: "Against the usual", cell: (part) => <span class="quiet small far">{timesText(part.value, part.expected)}</span> },
   ];
   return (
     <Panel title="Made of" note="operations, by their share of the change" isFlush>
-      <Table label="Made of" columns={columns} rows={one.contributing} keyOf={(part) => part.operation} />
+      <Table label="Operations" columns={columns} rows={one.contributing} keyOf={(part) => part.operation} />
     </Panel>
   );
 }

@@ -33,31 +33,39 @@ function View({ parameters }: PageProps): JSX.Element {
   const quick = useQuery(`anomaly ${id}`, (signal) => get<AnomalyDetail>(path, { band: "no" }, signal), time.tick);
   const bucket = quick.data?.state === "open" ? Math.floor(time.now / BUCKET) : 0;
   const whole = useQuery(`anomaly band ${id}|${bucket}`, (signal) => get<AnomalyDetail>(path, {}, signal));
-  const shown: Query<AnomalyDetail> = quick.data && whole.data ? { ...quick, data: { ...quick.data, series: whole.data.series } } : quick.error && whole.data ? whole : quick;
+  const shown: Query<AnomalyDetail> = quick.data && whole.data ? { ...quick, data: { ...quick.data, series: whole.data.series } } : quick.error ? whole : quick;
   return (
     <div class="page">
       <nav aria-label="Way" class="way"><a href={linkTo("/anomalies")}>Anomalies</a> <Icon name="right" size={12} /> <span class="quiet">{id}</span></nav>
       <Loaded query={shown} height={420}>
-        {(one) => (
-          <>
-            <Head one={one} now={time.now} zone={time.zone} />
-            <Facts one={one} now={time.now} zone={time.zone} />
-            <SeriesPanel one={one} isWaiting={!whole.data && !whole.error} />
-            <div class="grid-2">
-              <div class="stack">
-                <RelationsPanel one={one} />
-                <MadeOfPanel one={one} />
-              </div>
-              <div class="stack">
-                <VotesPanel one={one} />
-                <DeliveriesPanel one={one} tick={time.tick} zone={time.zone} />
-                <FeedbackPanel one={one} zone={time.zone} onSaid={quick.reload} />
-              </div>
-            </div>
-          </>
-        )}
+        {(one) => <Whole one={one} isWaiting={!whole.data && !whole.error} onSaid={quick.error ? whole.reload : quick.reload} />}
       </Loaded>
     </div>
+  );
+}
+
+function Whole({ one, isWaiting, onSaid }: { one: AnomalyDetail; isWaiting: boolean; onSaid: () => void }): JSX.Element {
+  const { now, zone, tick } = useTime();
+  const told = <DeliveriesPanel one={one} tick={tick} zone={zone} />;
+  const hasMany = one.effects.length > 2;
+  return (
+    <>
+      <Head one={one} now={now} zone={zone} />
+      <Facts one={one} now={now} zone={zone} />
+      <SeriesPanel one={one} isWaiting={isWaiting} />
+      <div class="grid-2">
+        <div class="stack">
+          <RelationsPanel one={one} />
+          <MadeOfPanel one={one} />
+          {!hasMany && told}
+        </div>
+        <div class="stack">
+          <VotesPanel one={one} />
+          {hasMany && told}
+          <FeedbackPanel one={one} zone={zone} onSaid={onSaid} />
+        </div>
+      </div>
+    </>
   );
 }
 

@@ -2,11 +2,14 @@
 
 import type { JSX } from "preact";
 
+import { Button } from "../../components/controls.tsx";
 import { Panel } from "../../components/panel.tsx";
 import { MEASURES } from "../../lib/anomaly.ts";
-import { linkTo } from "../../lib/router.ts";
+import { linkTo, useParameter } from "../../lib/router.ts";
 import type { AnomalyBrief } from "../../lib/types.ts";
 import type { AnomalyDetail } from "./types.ts";
+
+const FEW = 6;
 
 /** The panel: the origin, or the effects by service. */
 export function RelationsPanel({ one }: { one: AnomalyDetail }): JSX.Element {
@@ -25,12 +28,19 @@ export function RelationsPanel({ one }: { one: AnomalyDetail }): JSX.Element {
     const text = "Nothing else was unusual along its calls at that time: it neither follows from another service nor is it followed.";
     return <Panel title="Origin and effects"><p class="quiet">{text}</p></Panel>;
   }
-  const services = [...new Set(one.effects.map((effect) => effect.service))];
+  return <Effects effects={one.effects} />;
+}
+
+/** The first few effects, service by service; all of them on demand. */
+function Effects({ effects }: { effects: AnomalyBrief[] }): JSX.Element {
+  const [wanted, setWanted] = useParameter("effects");
+  const services = [...new Set(effects.map((effect) => effect.service))];
+  const ordered = services.flatMap((service) => effects.filter((effect) => effect.service === service));
+  const shown = wanted === "all" || ordered.length <= FEW + 1 ? ordered : ordered.slice(0, FEW);
   return (
-    <Panel title="Followed by" note={`${one.effects.length} in ${services.length === 1 ? "one service" : `${services.length} services`}`} isFlush>
-      <ul class="related">
-        {services.flatMap((service) => one.effects.filter((effect) => effect.service === service).map((effect) => <Related key={effect.anomaly_id} one={effect} />))}
-      </ul>
+    <Panel title="Followed by" note={`${effects.length} in ${services.length === 1 ? "one service" : `${services.length} services`}`} isFlush>
+      <ul class="related">{shown.map((effect) => <Related key={effect.anomaly_id} one={effect} />)}</ul>
+      {shown.length < ordered.length && <div class="related-more"><Button label={`All ${ordered.length}`} look="plain" icon="down" onClick={() => setWanted("all", { replace: true })} /></div>}
     </Panel>
   );
 }

@@ -38,7 +38,7 @@ export function CallsTable({ edges, nodes, onChoose }: { edges: GraphEdge[]; nod
   ];
   return (
     <Panel title="Calls" note={`${edges.length}`} isFlush>
-      <Table label="Calls" columns={columns} rows={edges} keyOf={(row) => `${row.caller} ${row.callee_kind} ${row.callee} ${row.kind}`} order={order} onOrder={setOrder} />
+      <Table label="Calls between nodes" columns={columns} rows={edges} keyOf={(row) => `${row.caller} ${row.callee_kind} ${row.callee} ${row.kind}`} order={order} onOrder={setOrder} />
     </Panel>
   );
 }
