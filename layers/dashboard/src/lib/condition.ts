@@ -7,7 +7,7 @@ import type { AnomaliesAnswer, Anomaly, Service } from "./types.ts";
  * Return the condition of a service: UNKNOWN when nothing is heard of it or the detector cannot judge any of it,
  * anomalous while an anomaly of severity warning or above is open, degraded while one of severity info is.
  */
-export function conditionOf(service: Service, answer: AnomaliesAnswer | undefined): Condition {
+export function conditionOf(service: Pick<Service, "service" | "state">, answer: AnomaliesAnswer | undefined): Condition {
   if (service.state === "UNKNOWN" || !answer) return "unknown";
   const open = answer.anomalies.filter((one) => one.service === service.service && one.state === "open");
   if (open.some((one) => one.severity !== "info")) return "anomalous";

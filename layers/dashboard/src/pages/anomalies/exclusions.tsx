@@ -80,8 +80,8 @@ function Nothing(): JSX.Element {
 function columnsOf(zone: string, takeBack: ((one: Exclusion) => Promise<void>) | undefined): Array<Column<Exclusion>> {
   const columns: Array<Column<Exclusion>> = [
     { id: "service", title: "Service", value: (one) => one.service, cell: (one) => (one.service === "*" ? "All services" : one.service) },
-    { id: "from", title: "From", value: (one) => one.from, cell: (one) => timeText(Date.parse(one.from), zone) },
-    { id: "to", title: "To", value: (one) => one.to, cell: (one) => timeText(Date.parse(one.to), zone) },
+    { id: "from", title: "From", value: (one) => one.from, cell: (one) => <span class="exclusion-time">{timeText(Date.parse(one.from), zone)}</span> },
+    { id: "to", title: "To", value: (one) => one.to, cell: (one) => <span class="exclusion-time">{timeText(Date.parse(one.to), zone)}</span> },
     { id: "length", title: "Length", isNumber: true, value: (one) => lengthOf(one), cell: (one) => durationText(lengthOf(one)) },
     { id: "reason", title: "Reason", value: (one) => one.reason, cell: (one) => one.reason },
   ];

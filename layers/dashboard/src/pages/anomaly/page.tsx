@@ -88,7 +88,7 @@ function Head({ one, now }: PartProps): JSX.Element {
       <p class="anomaly-sentence">{one.reason}</p>
       <div class="row">
         {onwardOf(one, now).map((link) => (
-          <a key={link.label} class="button" href={linkTo(link.path, link.parameters)}><Icon name={link.icon} /> {link.label}</a>
+          <a key={link.label} class="button" href={linkTo(link.path, link.parameters)}><Icon name={link.icon} /> <span class="truncate">{link.label}</span></a>
         ))}
       </div>
     </header>

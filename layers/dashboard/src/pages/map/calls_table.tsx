@@ -22,7 +22,7 @@ export function CallsTable({ edges, nodes, onChoose }: { edges: GraphEdge[]; nod
     return (
       <button type="button" class="map-end" onClick={() => onChoose(id)}>
         {node?.kind === "service" && <span class={`state is-bare is-${node.condition}`}><StateShape condition={node.condition} /><span class="only-read">{WORDS[node.condition]}, </span></span>}
-        {node?.name ?? id}
+        <span class="truncate">{node?.name ?? id}</span>
         {node && node.kind !== "service" && <span class="quiet small"> {node.kind}</span>}
       </button>
     );

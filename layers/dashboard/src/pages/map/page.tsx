@@ -45,7 +45,7 @@ function View(): JSX.Element {
         {(answer) => {
           const groups = counted(grouped(found.data?.anomalies ?? []), time.isLive);
           const anomalies = groups.flatMap(({ head, effects }) => [head, ...effects]);
-          const nodes = nodesOf(answer, services.data ?? [], found.data && { ...found.data, anomalies: asThen(anomalies, time.isLive) });
+          const nodes = nodesOf(answer, time.isLive ? (services.data ?? []) : [], found.data && { ...found.data, anomalies: asThen(anomalies, time.isLive) });
           const calls = callsOf(answer.edges);
           const spread = spreadOf(groups, calls);
           const node = nodes.find((one) => one.id === chosen);
@@ -70,13 +70,13 @@ function View(): JSX.Element {
   );
 }
 
-/** Return the nodes with how each is; a service that the list does not know was heard at least. */
+/** Return the nodes with how each is. What `services` does not say of one, its spans do: it was heard. */
 function nodesOf(answer: GraphAnswer, services: Service[], anomalies: AnomaliesAnswer | undefined): MapNode[] {
   return answer.nodes.map((node) => {
     const id = idOf(node.kind, node.name);
     if (node.kind !== "service") return { ...node, id, condition: "unknown" };
     const service = services.find((one) => one.service === node.name);
-    return { ...node, id, condition: service ? conditionOf(service, anomalies) : "unknown" };
+    return { ...node, id, condition: conditionOf(service ?? { service: node.name, state: "OK" }, anomalies) };
   });
 }
 

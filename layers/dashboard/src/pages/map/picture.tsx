@@ -109,7 +109,7 @@ function Line({ line, calls, most, spread, chosen, isLabelled }: LineProps): JSX
       {isTraced && <path class="map-halo" d={path} />}
       <path class="map-stroke" d={path} stroke-width={width} />
       <path class="map-arrow" d={arrowOf(line, width)} />
-      {hasLabel && <text class="map-label" x={x} y={y - width / 2 - 5}>{label}</text>}
+      {hasLabel && <text class="map-label" x={x} y={line.isBack ? y + width / 2 + 14 : y - width / 2 - 5}>{label}</text>}
       <title>{`${line.from} calls ${line.to}: ${label}, p95 ${millisText(Math.max(0, ...calls.edges.map((edge) => edge.p95_ms ?? 0)))}`}</title>
     </g>
   );
