@@ -24,7 +24,8 @@ SEGMENT_BYTES_AT_LEAST, SEGMENT_BYTES_PER_SERIES_MINUTE = 1_500, 60
 SERIES_PER_SERVICE = 40
 BLOCK_BYTES_PER_SERIES_MINUTE = 60
 SERVICES = {1: 3, 100: 10, 10_000: 100}
-METRICS, ALARMS, KMS_KEYS = 40, 30, 1
+METRICS, ALARMS, KMS_KEYS = 40, 92, 1
+METRIC_REQUESTS = 201 * 730 * 2  # the platform's own figures, every half hour: docs/domains/health.md
 LOG_LINE_BYTES = 800
 RECEIVE_GB_S, INGEST_GB_S, FOLD_GB_S_PER_BLOCK = 0.03 * 0.5, 0.10 * 1.77, 0.02 * 1.0  # seconds x GB of one invocation
 OPERATIONS_PER_SERVICE = 20
@@ -84,7 +85,9 @@ def monthly_bill(requests_s: int) -> list[Line]:
         Line("CloudWatch Logs", invocations * LOG_LINE_BYTES / 1e9 * USD["CloudWatch Logs GB"]),
         Line(
             "CloudWatch metrics and alarms",
-            METRICS * USD["CloudWatch metric-month"] + ALARMS * USD["CloudWatch alarm-month"],
+            METRICS * USD["CloudWatch metric-month"]
+            + ALARMS * USD["CloudWatch alarm-month"]
+            + METRIC_REQUESTS * USD["CloudWatch metric request"],
         ),
         Line("KMS", KMS_KEYS * USD["KMS key-month"] + (blocks + batches) * 0.1 * USD["KMS request"]),
     ]
