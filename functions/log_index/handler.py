@@ -8,9 +8,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.log_bucket import LogBucket
+from opsloop.adapters.log_objects import ObjectTable
 from opsloop.adapters.log_pending import PendingTable
 from opsloop.adapters.log_rebuild import RebuildTable
-from opsloop.adapters.log_table import LogTable
 from opsloop.adapters.search_store import open_search
 from opsloop.clock import parse_time
 from opsloop.dataclass import dataclass
@@ -38,7 +38,7 @@ class Settings:
 
 settings = read_settings(Settings)
 bucket = LogBucket(settings.log_bucket)
-table = LogTable(settings.log_table, bucket)
+objects = ObjectTable(settings.log_table)
 waiting = PendingTable(settings.log_table)
 rebuilds = RebuildTable(settings.log_table)
 store = open_search(settings.search_endpoint, prefix=PREFIX)
@@ -60,7 +60,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         store.prepare(LOGS)
         pending = of_events(woken)
         if pending is None:
-            Rebuilder(rebuilds, table, waiting, store).go_on(now_s, lambda: enough_time(context))
+            Rebuilder(rebuilds, objects, waiting, store).go_on(now_s, lambda: enough_time(context))
             pending = [one for one in waiting.oldest(OBJECTS_AT_ONCE) if one.since_s <= now_s - YOUNG_S]
         filled = fill(pending, bucket, store, waiting, lambda: enough_time(context))
     except DependencyUnavailableError as error:

@@ -162,7 +162,7 @@ def trace(request: Request) -> Response:
     service = request.text("service", default="")
     deadline = time.monotonic() + TRACE_S
     tracer = Tracer(objects, archive, trace_id, first_ns, end_ns, lambda: time.monotonic() < deadline)
-    found = tracer.lines([service] if service else patterns.services(), gaps.dates(first_ns, end_ns))
+    found = tracer.lines([service] if service else objects.services(), gaps.dates(first_ns, end_ns))
     skipped = [
         {"service": one.service, "from": _iso(one.first_ns), "to": _iso(one.last_ns), "key": one.key, "reason": reason}
         for one, reason in found.skipped
@@ -207,7 +207,7 @@ lambda_handler = api.lambda_handler
 
 def check_service(name: str) -> None:
     """Raise ``NotFoundError`` for the name of a service that never sent a log record; nothing happens without one."""
-    known = patterns.services() if name else []
+    known = objects.services() if name else []
     if name and name not in known:
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -12,6 +12,7 @@ import pytest
 
 from opsloop.adapters import log_table
 from opsloop.adapters.log_bucket import LogBucket
+from opsloop.adapters.log_objects import ObjectTable
 from opsloop.adapters.log_patterns import PatternTable
 from opsloop.adapters.log_pending import PendingTable
 from opsloop.adapters.log_table import LogTable
@@ -37,6 +38,7 @@ class Plane:
         self.aws = aws
         self.bucket = LogBucket(aws.names["LOG_BUCKET"])
         self.table = LogTable(aws.names["LOG_TABLE"], self.bucket)
+        self.index = ObjectTable(aws.names["LOG_TABLE"])
         self.patterns = PatternTable(aws.names["LOG_TABLE"], self.bucket)
         self.pending = PendingTable(aws.names["LOG_TABLE"])
         self.log = TelemetryLog(aws.names["TELEMETRY_TABLE"], SegmentStore(aws.names["SEGMENT_BUCKET"]))
@@ -44,10 +46,10 @@ class Plane:
     def records(self) -> list[LogRecord]:
         """Return the documents that the object index names."""
         found = []
-        for service in self.table.services():
+        for service in self.index.services():
             days = {key.split("/")[2] for key in self.aws.objects("LOG_BUCKET") if key.startswith("logs/")}
             for day in sorted(days):
-                for one in self.table.objects(service, day):
+                for one in self.index.objects(service, day):
                     records = [read_line(line) for line in lines_of(self.bucket.get(one.key))]
                     assert len(records) == one.records
                     assert Counter(record.severity for record in records) == one.severities
@@ -71,7 +73,7 @@ class Plane:
     def counted_patterns(self) -> Counter[tuple[str, int, str]]:
         """Return the pattern counts by service, minute and pattern."""
         found: Counter[tuple[str, int, str]] = Counter()
-        for service in self.patterns.services():
+        for service in self.index.services():
             for hour in self.patterns.hours(service, 0, 1 << 25):
                 for name, minutes in hour.counts.items():
                     assert hour.templates[name]
@@ -276,7 +278,7 @@ def test_states_too_large_for_an_item_go_to_the_bucket_and_old_ones_away(
     ingest.lambda_handler(stream_event(aws, sample("shop-logs-1.pb"), first=2), context)
     keep.lambda_handler(schedule(event), context)
     plane.check()
-    services = plane.table.services()
+    services = plane.index.services()
     assert len([key for key in aws.objects("LOG_BUCKET") if key.startswith("state/")]) == len(services)
 
 

@@ -4,9 +4,7 @@ from binascii import a2b_base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.adapters.aws_dynamodb import batch_get
-from opsloop.errors import DependencyUnavailableError
+from opsloop.adapters.aws_dynamodb import Table, place
 from opsloop.log.gaps import Place
 from opsloop.log.model import LogObject
 from opsloop.log.names import PENDING_PARTITIONS, kept_of, objects_key, pending_partition, service_key
@@ -14,40 +12,39 @@ from opsloop.log.names import folder as folder_of
 from opsloop.log.tail import Reached
 
 MAX_PAGES = 5  # of a partition of what waits, 1 MB each: some thousand objects
-_STATE = "state"
+SERVICES, _STATE = "services", "state"
 
 
 class ObjectTable:
     """Objects of log documents by service and day. Implements ``Steps`` of ``opsloop.log.tail`` as well."""
 
     def __init__(self, table_name: str) -> None:
-        self._table = table_name
-        self._client = JsonClient(DYNAMODB)
+        self._table = Table(table_name, "log table")
+
+    def services(self) -> list[str]:
+        """Return every service that ever sent a log record, by name."""
+        return [item["sk"]["S"] for item in self._table.query(SERVICES, ConsistentRead=True)]
 
     def objects(self, service: str, day: str) -> Iterator[LogObject]:
         """Yield the objects of ``service`` and ``day`` (``2026-11-21``), by hour."""
-        for page in self._pages(objects_key(service, day)):
-            yield from (_object(service, day, item) for item in page)
+        for item in self._table.query(objects_key(service, day)):
+            yield _object(service, day, item)
 
     def has(self, service: str, day: str) -> bool:
         """Return whether anything was kept of that service and day."""
-        return any(next(self._pages(objects_key(service, day), Limit=1, ProjectionExpression="pk"), ()))
+        return any(self._table.query(objects_key(service, day), Limit=1, ProjectionExpression="pk"))
 
     def bounds(self, places: Sequence[Place]) -> dict[Place, tuple[int, int]]:
         """Return the first and last time (ns) of the objects at ``places``, of those that are known."""
         keys = {(objects_key(one.service, one.day), f"{one.hour:02d}#{one.name}"): one for one in places}
-        try:
-            items = list(batch_get(self._client, self._table, list(keys)))
-        except AwsError as error:
-            raise DependencyUnavailableError(f"log table: {error.code}") from error
+        items = self._table.get_all([place(*one) for one in keys])
         found = {keys[item["pk"]["S"], item["sk"]["S"]]: item for item in items}
-        return {place: (int(item["first_ns"]["N"]), int(item["last_ns"]["N"])) for place, item in found.items()}
+        return {one: (int(item["first_ns"]["N"]), int(item["last_ns"]["N"])) for one, item in found.items()}
 
     def reached(self, service: str, after: int) -> Reached:
         """Return how many steps of ``service`` were kept, and up to which one all after ``after`` are put in."""
-        key = {"pk": {"S": service_key(_STATE, service)}, "sk": {"S": _STATE}}
-        options = {"ProjectionExpression": "version", "ConsistentRead": True}
-        item = self._call("GetItem", Key=key, **options).get("Item")
+        key = place(service_key(_STATE, service), _STATE)
+        item = self._table.get(key, ProjectionExpression="version", ConsistentRead=True)
         kept = int(item["version"]["N"]) if item else 0
         if kept <= after:
             return Reached(after, max(kept, after))
@@ -59,32 +56,20 @@ class ObjectTable:
     def _waiting(self, service: str) -> list[int] | None:
         """Return the steps of the objects of ``service`` that wait; None if more wait than can be looked through."""
         found = []
-        values = {":folder": {"S": f"#logs/{folder_of(service)}/"}}
+        folder = {"S": f"#logs/{folder_of(service)}/"}
         for number in range(PENDING_PARTITIONS):
-            pages = self._pages(
-                pending_partition(number), values, FilterExpression="contains(sk, :folder)", ConsistentRead=True
+            pages = self._table.pages(
+                "Query",
+                KeyConditionExpression="pk = :pk",
+                FilterExpression="contains(sk, :folder)",
+                ExpressionAttributeValues={":pk": {"S": pending_partition(number)}, ":folder": folder},
+                ConsistentRead=True,
             )
             for count, page in enumerate(pages, 1):
                 if count > MAX_PAGES:
                     return None
                 found += [kept_of(item["sk"]["S"]) for item in page]
         return found
-
-    def _pages(self, pk: str, more: Mapping[str, Any] | None = None, **options: Any) -> Iterator[list[dict[str, Any]]]:
-        values = {":pk": {"S": pk}, **(more or {})}
-        options |= {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": values}
-        while True:
-            page = self._call("Query", **options)
-            yield page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return self._client.call(operation, {"TableName": self._table, **arguments})
-        except AwsError as error:
-            raise DependencyUnavailableError(f"log table: {error.code}") from error
 
 
 def _object(service: str, day: str, item: Mapping[str, Any]) -> LogObject:

@@ -1,26 +1,21 @@
 """The rebuild of the search index that was asked for last: one item of the log table."""
 
-from typing import Any
-
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
+from opsloop.adapters.aws_dynamodb import Table, place
 from opsloop.dataclass import replace
-from opsloop.errors import ConflictError, DependencyUnavailableError
 from opsloop.log.rebuild import Phase, Rebuild
 
-_KEY: dict[str, Any] = {"pk": {"S": "rebuild"}, "sk": {"S": "logs"}}
-_CONDITION_FAILED = "ConditionalCheckFailedException"
+_KEY = place("rebuild", "logs")
 
 
 class RebuildTable:
     """Implements ``opsloop.log.rebuild.Rebuilds``."""
 
     def __init__(self, table_name: str) -> None:
-        self._table = table_name
-        self._client = JsonClient(DYNAMODB)
+        self._table = Table(table_name, "log table")
 
     def current(self) -> Rebuild | None:
         """Return the rebuild that was asked for last, if any."""
-        item = self._call("GetItem", Key=_KEY, ConsistentRead=True).get("Item")
+        item = self._table.get(_KEY, ConsistentRead=True)
         if item is None:
             return None
         cursor = item["cursor"]["L"]
@@ -38,32 +33,16 @@ class RebuildTable:
 
     def save(self, rebuild: Rebuild) -> Rebuild:
         """Save ``rebuild`` as its next version and return that; raise ``ConflictError`` if somebody else did."""
-        saved = replace(rebuild, version=rebuild.version + 1)
         item = {
             **_KEY,
-            "first": {"S": saved.first},
-            "last": {"S": saved.last},
-            "is_whole": {"BOOL": saved.is_whole},
-            "requested_s": {"N": str(saved.requested_s)},
-            "phase": {"S": saved.phase.value},
-            "claimed_s": {"N": str(saved.claimed_s)},
-            "cursor": {"L": [{"S": part} for part in saved.cursor]},
-            "marked": {"N": str(saved.marked)},
-            "version": {"N": str(saved.version)},
+            "first": {"S": rebuild.first},
+            "last": {"S": rebuild.last},
+            "is_whole": {"BOOL": rebuild.is_whole},
+            "requested_s": {"N": str(rebuild.requested_s)},
+            "phase": {"S": rebuild.phase.value},
+            "claimed_s": {"N": str(rebuild.claimed_s)},
+            "cursor": {"L": [{"S": part} for part in rebuild.cursor]},
+            "marked": {"N": str(rebuild.marked)},
         }
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if rebuild.version:
-            condition = {
-                "ConditionExpression": "version = :read",
-                "ExpressionAttributeValues": {":read": {"N": str(rebuild.version)}},
-            }
-        self._call("PutItem", Item=item, **condition)
-        return saved
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return self._client.call(operation, {"TableName": self._table, **arguments})
-        except AwsError as error:
-            if error.code == _CONDITION_FAILED:
-                raise ConflictError("the rebuild is past that version") from error
-            raise DependencyUnavailableError(f"log table: {error.code}") from error
+        self._table.save(item, after=rebuild.version, conflict="the rebuild is past that version")
+        return replace(rebuild, version=rebuild.version + 1)

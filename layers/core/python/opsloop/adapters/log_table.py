@@ -5,19 +5,12 @@ before another wrote loses (docs/adr/0016-log-objects.md).
 """
 
 from binascii import a2b_base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.adapters.aws_dynamodb import batch_get
-from opsloop.errors import (
-    ConflictError,
-    DependencyUnavailableError,
-    InvalidInputError,
-    NotFoundError,
-    TransientError,
-)
+from opsloop.adapters.aws_dynamodb import Table, is_version, place
+from opsloop.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
 from opsloop.log.keep import Change, ServiceState, Step
 from opsloop.log.model import BodyStore, LogObject, PatternHour
 from opsloop.log.names import (
@@ -39,13 +32,6 @@ MAX_BODY_BYTES = 100_000  # larger ones go to the bucket: 34 bodies of a transac
 LOG_DAYS = 7 * 365 + 2  # as the objects in the bucket
 _DAY_S = 86_400
 _STATE = "state"
-_NEW = "attribute_not_exists(pk)"
-_LOST = {
-    "ConditionalCheckFailedException",
-    "ConditionalCheckFailed",
-    "TransactionConflictException",
-    "TransactionConflict",
-}
 
 
 class Bodies(BodyStore, Protocol):
@@ -62,8 +48,7 @@ class LogTable:
     """What ``log_keep`` knows and writes."""
 
     def __init__(self, table_name: str, bodies: Bodies) -> None:
-        self._table, self._bodies = table_name, bodies
-        self._client = JsonClient(DYNAMODB)
+        self._table, self._bodies = Table(table_name, "log table"), bodies
         self._large: dict[tuple[str, int], str] = {}  # service and version -> the large body of its miner
 
     def state(self, service: str) -> ServiceState:
@@ -71,8 +56,7 @@ class LogTable:
 
         Raises ``ConflictError`` if it was replaced while it was read.
         """
-        key = _key(service_key(_STATE, service), _STATE)
-        item = self._send("GetItem", {"TableName": self._table, "Key": key, "ConsistentRead": True}).get("Item")
+        item = self._table.get(place(service_key(_STATE, service), _STATE), ConsistentRead=True)
         if item is None:
             return ServiceState(service, 0, {}, Miner())
         version = int(item["version"]["N"])
@@ -82,11 +66,7 @@ class LogTable:
 
     def hours(self, service: str, hours: Iterable[int]) -> dict[int, PatternHour]:
         """Return the pattern counts of those of ``hours`` (their first minutes) that have any."""
-        keys = [(service_key(PATTERNS, service), hour_key(hour)) for hour in hours]
-        try:
-            items = list(batch_get(self._client, self._table, keys))
-        except AwsError as error:
-            raise DependencyUnavailableError(f"log table: {error.code}") from error
+        items = self._table.get_all([place(service_key(PATTERNS, service), hour_key(hour)) for hour in hours])
         found = [(hour_of(item["sk"]["S"]), self._body(item)) for item in items]
         return {hour: decode(service, hour, body) for hour, body in found}
 
@@ -97,63 +77,41 @@ class LogTable:
         """
         state, before = change.after, change.before
         item: dict[str, Any] = {
-            **_key(service_key(_STATE, state.service), _STATE),
+            **place(service_key(_STATE, state.service), _STATE),
             "version": {"N": str(state.version)},
             "applied": {"M": {log: {"S": step.text} for log, step in state.applied.items()}},
             **self._stored(f"{STATE}{folder(state.service)}/", state.miner.to_bytes()),
         }
-        condition: dict[str, Any] = {"ConditionExpression": _NEW}
-        puts = []
-        if before.version:
-            condition = {
-                "ConditionExpression": "version = :read",
-                "ExpressionAttributeValues": {":read": {"N": str(before.version)}},
-            }
-        else:
-            puts.append(_key(SERVICES, state.service))
+        puts = [] if before.version else [place(SERVICES, state.service)]
         puts += [self._hour(hour, pattern_days) for hour in change.hours]
         puts += [_indexed(one) for one, _ in change.objects]
         for one in change.pending:
             expires = {"N": str(one.since_s + PENDING_DAYS * _DAY_S)}
-            puts.append({**_key(*pending_key(one.key, one.since_s)), "expires_at": expires})
-        actions = [{"Put": {"TableName": self._table, "Item": item, **condition}}]
-        actions += [{"Put": {"TableName": self._table, "Item": one}} for one in puts]
-        self._send("TransactWriteItems", {"TransactItems": actions})
+            puts.append({**place(*pending_key(one.key, one.since_s)), "expires_at": expires})
+        actions = [{"Put": {"TableName": self._table.name, "Item": item, **is_version(before.version)}}]
+        actions += [{"Put": {"TableName": self._table.name, "Item": one}} for one in puts]
+        self._table.transact(actions, conflict="log table: somebody else was first")
         if old := self._large.pop((state.service, before.version), ""):
             with suppress(TransientError):  # it is harmless, and nobody else looks for it
                 self._bodies.delete(old)
 
     def kept(self) -> dict[str, str]:
         """Return up to which position each log was kept; a log that is not named was not begun."""
-        return {item["sk"]["S"]: item["position"]["S"] for item in self._query(KEPT, ConsistentRead=True)}
+        return {item["sk"]["S"]: item["position"]["S"] for item in self._table.query(KEPT, ConsistentRead=True)}
 
     def advance(self, log: str, position: str) -> None:
         """Note that ``log`` is kept up to ``position``, unless it is further already."""
-        try:
-            self._send(
-                "PutItem",
-                {
-                    "TableName": self._table,
-                    "Item": {**_key(KEPT, log), "position": {"S": position}},
-                    "ConditionExpression": "attribute_not_exists(pk) OR #position < :position",
-                    "ExpressionAttributeNames": {"#position": "position"},
-                    "ExpressionAttributeValues": {":position": {"S": position}},
-                },
-            )
-        except ConflictError:
-            return  # another one was ahead
-
-    def objects(self, service: str, day: str) -> list[LogObject]:
-        """Return the objects of ``service`` and ``day`` (``2026-11-21``), by hour."""
-        return [_object(service, day, item) for item in self._query(objects_key(service, day))]
-
-    def services(self) -> list[str]:
-        """Return every service that ever sent a log record, by name."""
-        return [item["sk"]["S"] for item in self._query(SERVICES)]
+        self._table.holds(
+            "PutItem",
+            Item={**place(KEPT, log), "position": {"S": position}},
+            ConditionExpression="attribute_not_exists(pk) OR #position < :position",
+            ExpressionAttributeNames={"#position": "position"},
+            ExpressionAttributeValues={":position": {"S": position}},
+        )
 
     def _hour(self, hour: PatternHour, pattern_days: int) -> dict[str, Any]:
         return {
-            **_key(service_key(PATTERNS, hour.service), hour_key(hour.hour)),
+            **place(service_key(PATTERNS, hour.service), hour_key(hour.hour)),
             **self._stored(HOURS, encode(hour)),
             "expires_at": {"N": str(hour.hour * 60 + pattern_days * _DAY_S)},
         }
@@ -171,23 +129,6 @@ class LogTable:
         except NotFoundError as error:
             raise ConflictError("log table: a body was replaced while it was read") from error
 
-    def _query(self, pk: str, **options: Any) -> Iterator[dict[str, Any]]:
-        options |= {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}}}
-        while True:
-            page = self._send("Query", {"TableName": self._table, **options})
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _send(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return self._client.call(operation, arguments)
-        except AwsError as error:
-            if _LOST & {error.code, *error.reasons}:
-                raise ConflictError("log table: somebody else was first") from error
-            raise DependencyUnavailableError(f"log table: {error.code}") from error
-
 
 def _miner(body: bytes) -> Miner:
     try:
@@ -199,7 +140,7 @@ def _miner(body: bytes) -> Miner:
 def _indexed(one: LogObject) -> dict[str, Any]:
     begins_s = one.first_ns // 1_000_000_000
     return {
-        **_key(objects_key(one.service, one.day), f"{one.hour:02d}#{one.key.rpartition('/')[2]}"),
+        **place(objects_key(one.service, one.day), f"{one.hour:02d}#{one.key.rpartition('/')[2]}"),
         "key": {"S": one.key},
         "records": {"N": str(one.records)},
         "first_ns": {"N": str(one.first_ns)},
@@ -208,21 +149,3 @@ def _indexed(one: LogObject) -> dict[str, Any]:
         "traces": {"B": one.trace_bloom},
         "expires_at": {"N": str(begins_s + LOG_DAYS * _DAY_S)},
     }
-
-
-def _object(service: str, day: str, item: Mapping[str, Any]) -> LogObject:
-    return LogObject(
-        item["key"]["S"],
-        service,
-        day,
-        int(item["sk"]["S"][:2]),
-        int(item["records"]["N"]),
-        int(item["first_ns"]["N"]),
-        int(item["last_ns"]["N"]),
-        {name: int(count["N"]) for name, count in item["severities"]["M"].items()},
-        a2b_base64(item["traces"]["B"]),
-    )
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

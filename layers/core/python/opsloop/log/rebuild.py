@@ -70,7 +70,7 @@ class Kept(Protocol):
     def services(self) -> Sequence[str]:
         """Return every service with logs."""
 
-    def objects(self, service: str, day: str) -> Sequence[LogObject]:
+    def objects(self, service: str, day: str) -> Iterable[LogObject]:
         """Return the objects of a service and day."""
 
 
@@ -121,8 +121,8 @@ class Rebuilder:
                     continue
                 if not may_go_on():
                     return self.rebuilds.save(rebuild)
-                found = self.kept.objects(service, day)
-                self.waiting.add(Pending(one.key, rebuild.requested_s) for one in found)
+                found = [Pending(one.key, rebuild.requested_s) for one in self.kept.objects(service, day)]
+                self.waiting.add(found)
                 rebuild = replace(rebuild, cursor=(day, service), marked=rebuild.marked + len(found))
                 done += 1
                 if done % SAVE_EVERY == 0:
