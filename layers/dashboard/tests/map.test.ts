@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { acyclic, closing, columnsOf } from "../src/pages/map/layers.ts";
 import type { Link } from "../src/pages/map/layers.ts";
-import { layoutOf, middleOf, NODE, pathOf } from "../src/pages/map/layout.ts";
+import { layoutOf, middleOf, NODE, pathOf, SPACE } from "../src/pages/map/layout.ts";
 import { crossings, untangled } from "../src/pages/map/order.ts";
 import { spaced } from "../src/pages/map/place.ts";
 
@@ -67,6 +67,7 @@ test("lines keep clear of nodes that they only pass", () => {
       if (from === to) continue;
       for (let index = 1; index + 2 < points.length; index += 2) {
         const [x, y] = points[index] as [number, number];
+        assert.ok(y >= SPACE.margin, `${from} ${to} has a place of its own`);
         const hit = nodes.find((one) => one.id !== from && one.id !== to && Math.abs(one.x - Math.min(x, (points[index + 1] as [number, number])[0])) < 1 && y > one.y && y < one.y + NODE.height);
         assert.equal(hit, undefined, `${from} ${to} runs through ${hit?.id}`);
       }
