@@ -19,10 +19,11 @@ from opsloop.errors import DependencyUnavailableError
 from opsloop.health.facts import read_facts
 from opsloop.health.snapshot import Snapshot
 from opsloop.health.take import days_to_ask, is_due, with_metrics
-from opsloop.health.usage import Resources, questions
+from opsloop.health.usage import Resources, age_questions, questions
 from opsloop.runtime.settings import read_settings
 
 WORKERS = 8
+AGE_WINDOW_S = 1_800
 T = TypeVar("T")
 
 
@@ -106,7 +107,15 @@ def _metrics(before: Snapshot, now: datetime) -> Snapshot:
     taken = with_metrics(before, stored, asked, answers, days, names, now)
     for date, hours in taken.changed.items():
         table.save_day(date, hours)
-    return taken.snapshot
+    return replace(taken.snapshot, **_ages(taken.snapshot, now))
+
+
+def _ages(seen: Snapshot, now: datetime) -> dict[str, Any]:
+    """Return how long messages have waited in the queues that have some, and what asking that adds to the requests."""
+    asked = age_questions(name for name, queue in seen.queues.items() if queue.messages)
+    found = cloudwatch.read(asked, now.timestamp() - AGE_WINDOW_S, now.timestamp()) if asked else {}
+    ages = {name: max(points)[1] for name, points in found.items()}
+    return {"queue_ages": ages, "metric_requests": seen.metric_requests + len(asked)}
 
 
 def _ask(what: str, ask: Callable[[], T], otherwise: T, faults: dict[str, str]) -> T:

@@ -11,6 +11,7 @@ from opsloop.adapters.health_table import HealthTable
 from opsloop.adapters.platform_table import PlatformTable
 from opsloop.health.model import Check, Probe, Status
 from opsloop.health.snapshot import FunctionSetup
+from opsloop.health.usage import questions
 from tests.conftest import NOW
 from tests.integration.described import as_described
 
@@ -196,6 +197,26 @@ def test_a_queue_that_does_not_answer_is_unknown_and_others_are_told(aws, measur
     [queue] = platform(show, event, context)["queues"]
     assert queue["messages"] is None
     assert "NonExistentQueue" in queue["reason"] or "QueueDoesNotExist" in queue["reason"]
+
+
+def test_the_age_of_the_oldest_message_is_asked_where_one_waits(aws, measure, show, event, context):
+    url = aws.client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"]
+    watch(aws, "ALARM")
+    measure.lambda_handler(event("health_measure/scheduled"), context)
+    without = measure.table.read().metric_requests
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody="one")
+    dimensions = [{"Name": "QueueName", "Value": QUEUE}]
+    name = "ApproximateAgeOfOldestMessage"
+    later = NOW + timedelta(minutes=15)
+    for minutes, age_s in ((10, 600.0), (5, 900.0)):
+        at = (later - timedelta(minutes=minutes)).replace(tzinfo=None)
+        data = [{"MetricName": name, "Value": age_s, "Dimensions": dimensions, "Timestamp": at, "Unit": "Seconds"}]
+        cloudwatch_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].put_metric_data("AWS/SQS", data)
+    measure.lambda_handler({**event("health_measure/scheduled"), "time": later.isoformat()}, context)
+    [queue] = platform(show, event, context)["queues"]
+    assert (queue["messages"], queue["oldest_age_s"]) == (1, 900.0)
+    daily = sum(one.is_daily for one in questions(measure.resources))
+    assert measure.table.read().metric_requests == without + (without - daily) + 1
 
 
 def test_lambda_that_does_not_answer_is_a_fault_and_the_figures_stay(aws, load_handler, show, event, context):

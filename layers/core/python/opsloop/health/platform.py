@@ -136,6 +136,7 @@ def _queues(kept: Snapshot) -> list[dict[str, Any]]:
                 "is_dead_letters": first.is_dead_letters,
                 "messages": found.messages if found else None,
                 "in_flight": found.in_flight if found else None,
+                "oldest_age_s": kept.queue_ages.get(name) if found and found.messages else None,
                 "runbook": first.runbook or None,
                 "state": first.state,
                 "reason": found.reason if found else "the queue was not looked at",

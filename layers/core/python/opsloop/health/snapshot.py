@@ -60,6 +60,7 @@ class Snapshot:
     ``time``: when queues, alarms and setups were looked at; ``metrics_time``: when CloudWatch was asked last, ``None``
     if never. ``hours_from``: when the 24 ``hours`` of each series begin. ``month_sums``: per series over what is known
     of the month since ``month_from``, which is ``month_hours`` long. ``faults``: what could not be asked, and why.
+    ``queue_ages``: seconds that the oldest message had waited when CloudWatch was asked, of queues with messages.
     """
 
     time: float
@@ -74,6 +75,7 @@ class Snapshot:
     setups: Mapping[str, FunctionSetup] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
     queues: Mapping[str, Queue] = field(default_factory=dict)
+    queue_ages: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     bucket_bytes: Mapping[str, float] = field(default_factory=dict)
     shards: int | None = None

@@ -78,6 +78,15 @@ def questions(of: Resources) -> list[MetricQuestion]:
     return asked
 
 
+def age_questions(queues: Iterable[str]) -> list[MetricQuestion]:
+    """Return how old the oldest message is of each of ``queues``; asked of those alone in which something waits."""
+    metric = "ApproximateAgeOfOldestMessage"
+    return [
+        MetricQuestion(name, "AWS/SQS", metric, "Maximum", (("QueueName", name),), RUN_STEP_S)
+        for name in sorted(queues)
+    ]
+
+
 def _of_function(name: str, dimensions: tuple[tuple[str, str], ...]) -> Iterable[MetricQuestion]:
     for measure, metric, stat, step_s in (
         ("invocations", "Invocations", SUM, RUN_STEP_S),  # finer: it tells when the function ran last

@@ -54,7 +54,7 @@ function columnsOf(now: number, isNarrow: boolean): Array<Column<Row>> {
     { id: "trend", title: "By hour", cell: (row) => row.invocations !== null && <HourBars label={`Invocations of ${row.name} by hour`} values={row.series.invocations} marked={row.series.errors} /> },
     { id: "errors", title: "Errors", value: (row) => row.errors, cell: (row) => <Faults count={row.errors} ratio={row.error_ratio} />, isNumber: true },
     { id: "throttles", title: "Throttles", value: (row) => row.throttles, cell: (row) => <Faults count={row.throttles} />, isNumber: true },
-    { id: "p95", title: "p95", value: (row) => row.p95_ms, cell: (row) => <Latency row={row} />, isNumber: true },
+    { id: "p95", title: "p95, last hour", value: (row) => row.p95_ms, cell: (row) => <Latency row={row} />, isNumber: true },
     { id: "ran", title: "Last run", value: (row) => row.last_run_at, cell: (row) => <span class="quiet platform-nowrap">{ranText(row, now)}</span>, isNumber: true },
     { id: "memory", title: "Memory", value: (row) => row.memory_mb, cell: (row) => (row.memory_mb === null ? UNKNOWN_TEXT : `${row.memory_mb} MB`), isNumber: true },
     { id: "cost", title: "This month", value: (row) => row.cost?.usd, cell: (row) => smallDollarText(row.cost?.usd ?? null), isNumber: true },

@@ -8,6 +8,7 @@ import { Table } from "../../components/table.tsx";
 import type { Column } from "../../components/table.tsx";
 import { countText, UNKNOWN_TEXT } from "../../lib/format.ts";
 import { useParameter } from "../../lib/router.ts";
+import { durationText } from "../../lib/time.ts";
 import { fitting, useNarrow } from "./narrow.ts";
 import { Runbook } from "./runbook.tsx";
 import type { Platform, Queue } from "./types.ts";
@@ -61,8 +62,16 @@ function columnsOf(platform: Platform, isNarrow: boolean): Array<Column<Queue>> 
     },
     { id: "messages", title: "Messages", value: (row) => row.messages ?? Number.MAX_SAFE_INTEGER, cell: (row) => <Messages queue={row} />, isNumber: true },
     { id: "flight", title: "Being worked on", value: (row) => row.in_flight, cell: (row) => countText(row.in_flight), isNumber: true },
+    { id: "age", title: "Oldest", value: (row) => row.oldest_age_s, cell: (row) => ageText(row), isNumber: true },
     { id: "runbook", title: "What to do", cell: (row) => (row.runbook ? <Runbook platform={platform} name={row.runbook} /> : UNKNOWN_TEXT) },
   ];
+}
+
+/** How long the oldest message has waited: nothing where none waits, a dash where that is not known. */
+function ageText(queue: Queue): string {
+  if (queue.messages === 0) return "";
+  const age = queue.oldest_age_s ?? null;
+  return age === null ? UNKNOWN_TEXT : durationText(age * 1_000);
 }
 
 function Messages({ queue }: { queue: Queue }): JSX.Element {

@@ -50,6 +50,7 @@ export interface Queue {
   is_dead_letters: boolean;
   messages: number | null;
   in_flight: number | null;
+  oldest_age_s?: number | null;
   runbook: string | null;
   state: string;
   reason: string;
