@@ -66,23 +66,13 @@ class AccessStack(Stack):
         )
 
     def _session(self, layers: Layers, state: StateStack, identity: Identity) -> None:
-        given = {
-            "OIDC_ISSUER": identity.issuer,
-            "OIDC_CLIENT_ID": identity.client_id,
-            "OIDC_SECRET": identity.secret,
-            "OIDC_ROLE_CLAIM": identity.role_claim,
-            "OIDC_ROLES": identity.roles,
-            "OIDC_SCOPES": identity.scopes,
-        }
-        environment = {
-            "ACCESS_TABLE": state.access.table_name,
-            **{name: value for name, value in given.items() if value},
-        }
-        if identity.issuer:
-            address = (identity.api_url or str(state.api_stage.url)).rstrip("/")
-            environment["OIDC_REDIRECT_URL"] = f"{address}/v1/session/oidc/callback"
         session = OpsFunction(
-            self, "Session", name="access_session", layers=layers, state=state, environment=environment
+            self,
+            "Session",
+            name="access_session",
+            layers=layers,
+            state=state,
+            environment={"ACCESS_TABLE": state.access.table_name, **_provider(identity, str(state.api_stage.url))},
         )
         routes = [
             "GET /v1/session",
@@ -102,3 +92,18 @@ class AccessStack(Stack):
         iam.Grant.add_to_principal(
             grantee=function.function, actions=["secretsmanager:GetSecretValue"], resource_arns=[arn]
         )
+
+
+def _provider(identity: Identity, own_url: str) -> dict[str, str]:
+    """Return the settings of signing in with a provider: those that are given, and where it sends people back."""
+    given = {
+        "OIDC_ISSUER": identity.issuer,
+        "OIDC_CLIENT_ID": identity.client_id,
+        "OIDC_SECRET": identity.secret,
+        "OIDC_ROLE_CLAIM": identity.role_claim,
+        "OIDC_ROLES": identity.roles,
+        "OIDC_SCOPES": identity.scopes,
+    }
+    if identity.issuer:
+        given["OIDC_REDIRECT_URL"] = f"{(identity.api_url or own_url).rstrip('/')}/v1/session/oidc/callback"
+    return {name: value for name, value in given.items() if value}

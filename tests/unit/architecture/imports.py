@@ -108,8 +108,8 @@ def _adapter_may(file: str, module: str) -> bool:
     top = module.partition(".")[0]
     if top in {"boto3", "botocore", "pynamodb", "pydantic", "numpy"}:
         return True
-    if top == "opsloop_catalog":
-        return Path(file).name == "catalog_layer.py"
+    if top in {"opsloop_catalog", "opsloop_site"}:  # what layers carry besides code: one adapter reads each
+        return Path(file).name == f"{top.removeprefix('opsloop_')}_layer.py"
     if module.startswith("opsloop.adapters.aws_"):  # the client that several adapters share, as they share boto3
         return True
     if Path(file).name.startswith("search_"):  # one adapter in several modules; its client in those that speak to it

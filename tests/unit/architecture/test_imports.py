@@ -48,6 +48,7 @@ def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
         ("layers/core/python/opsloop/kpi/rollup.py", "from .model import Page"),
         ("layers/core/python/opsloop/adapters/bus.py", "from opsloop.adapters.kpi_table import KpiTable"),
         ("layers/core/python/opsloop/adapters/bus.py", "import opsloop_catalog"),
+        ("layers/core/python/opsloop/adapters/catalog_layer.py", "import opsloop_site"),
         ("layers/core/python/opsloop/runtime/http.py", "from opsloop.adapters import access_table"),
         ("layers/core/python/opsloop/clock.py", "from opsloop.kpi.model import Page"),
         ("functions/kpi_query/handler.py", "import boto3"),
