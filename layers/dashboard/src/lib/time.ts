@@ -74,13 +74,18 @@ export function isoOf(moment: number): string {
   return new Date(moment).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
+let ownZone = "";
+
 /** A zone's name, or the browser's own for `local`. */
 export function zoneName(zone: string): string {
-  return zone === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
+  if (zone !== "local") return zone;
+  ownZone ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return ownZone;
 }
 
 /** Return whether `zone` can be shown: `local` or a name that the browser knows. */
 export function isZone(zone: string): boolean {
+  if (zone === "local" || zone === "UTC") return true;
   try {
     new Intl.DateTimeFormat("en-GB", { timeZone: zoneName(zone) });
     return true;

@@ -7,10 +7,12 @@ import { Button, Dialog } from "../components/controls.tsx";
 import { Icon } from "../components/icon.tsx";
 import { get } from "../lib/api.ts";
 import { useTime } from "../lib/clock.ts";
+import { grouped } from "../lib/condition.ts";
 import { useQuery } from "../lib/query.ts";
 import { go, linkTo } from "../lib/router.ts";
 import { useStore } from "../lib/store.ts";
 import { chooseTheme, isDark } from "../lib/theme.ts";
+import type { AnomaliesAnswer } from "../lib/types.ts";
 import { Brand } from "./brand.tsx";
 import { isHelpOpen, KEYS } from "./keyboard.ts";
 import type { Page } from "./page.ts";
@@ -52,8 +54,8 @@ function skip(event: Event): void {
 
 function Navigation({ pages, current }: { pages: Page[]; current: Page | undefined }): JSX.Element {
   const { tick } = useTime();
-  const open = useQuery("nav", (signal) => get<{ anomalies: unknown[] }>("/v1/anomalies", { state: "open", limit: 100 }, signal), tick);
-  const count = open.data?.anomalies.length ?? 0;
+  const open = useQuery("nav", (signal) => get<AnomaliesAnswer>("/v1/anomalies", { state: "open", limit: 100 }, signal), tick);
+  const count = grouped(open.data?.anomalies ?? []).length;
   return (
     <nav class="nav" aria-label="Pages">
       {pages.map((page) => page.nav && (
