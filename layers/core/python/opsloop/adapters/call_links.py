@@ -4,9 +4,8 @@ from binascii import a2b_base64
 from collections.abc import Iterator
 from typing import Any
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
+from opsloop.adapters.aws_dynamodb import IS_NEW, Table, place
 from opsloop.clock import time_of
-from opsloop.errors import ConflictError, DependencyUnavailableError
 from opsloop.telemetry.graph import Graph, call_graph
 from opsloop.telemetry.link_window import WINDOW_MINUTES, LinkWindow
 from opsloop.telemetry.links import Links, pack, unpack
@@ -20,8 +19,7 @@ class CallLinks:
     """Who calls whom, as far as the spans of the last days tell."""
 
     def __init__(self, table_name: str) -> None:
-        self._table = table_name
-        self._client = JsonClient(DYNAMODB)
+        self._table = Table(table_name, "telemetry table")
 
     def edges(self, first_minute: int, last_minute: int) -> list[CallEdge]:
         """Return the calls that began from ``first_minute`` to ``last_minute``, both included."""
@@ -33,60 +31,38 @@ class CallLinks:
         last = last_minute // WINDOW_MINUTES + 1
         starts = [number * WINDOW_MINUTES for number in range(first, last + 1)]
         windows = [(start, links) for start in starts for links in self._read(start)]
-        services = [item["sk"]["S"] for item in self._query(SERVICES, ProjectionExpression="sk")] if windows else []
-        return call_graph(windows, first_minute, last_minute, services)
+        found = self._table.query(SERVICES, ProjectionExpression="sk") if windows else ()
+        return call_graph(windows, first_minute, last_minute, [item["sk"]["S"] for item in found])
 
     def get(self, log: str, start: int) -> LinkWindow | None:
         """Return the sample of ``log`` of the ten minutes from ``start`` on, or None."""
-        found = self._call("GetItem", Key=_key(start, log), ConsistentRead=True)
-        if "Item" not in found:
+        item = self._table.get(place(_pk(start), log), ConsistentRead=True)
+        if item is None:
             return None
-        item = found["Item"]
         links = unpack(a2b_base64(item["body"]["B"]))
         return LinkWindow(log, start, item["folded_to"]["S"], links, int(item["floor"]["N"]))
 
     def save(self, window: LinkWindow, expected: str | None, *, retention_days: int) -> None:
         """Write ``window``; raise ``ConflictError`` unless it was folded up to ``expected`` (None: not there)."""
         item = {
-            **_key(window.start, window.log),
+            **place(_pk(window.start), window.log),
             "folded_to": {"S": window.folded_to},
             "floor": {"N": str(window.floor)},
             "body": {"B": pack(window.links)},
             "expires_at": {"N": str(window.start * 60 + retention_days * 86_400)},
         }
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        condition: dict[str, Any] = {"ConditionExpression": IS_NEW}
         if expected is not None:
             condition = {
                 "ConditionExpression": "folded_to = :expected",
                 "ExpressionAttributeValues": {":expected": {"S": expected}},
             }
-        self._call("PutItem", Item=item, **condition)
+        self._table.call("PutItem", conflict="telemetry table: the condition does not hold", Item=item, **condition)
 
     def _read(self, start: int) -> Iterator[Links]:
-        for item in self._query(_pk(start), ProjectionExpression="body"):
+        for item in self._table.query(_pk(start), ProjectionExpression="body"):
             yield unpack(a2b_base64(item["body"]["B"]))
-
-    def _query(self, pk: str, **options: Any) -> Iterator[dict[str, Any]]:
-        request = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}}, **options}
-        while True:
-            page = self._call("Query", **request)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return self._client.call(operation, {"TableName": self._table, **arguments})
-        except AwsError as error:
-            if error.code == "ConditionalCheckFailedException":
-                raise ConflictError("telemetry table: the condition does not hold") from error
-            raise DependencyUnavailableError(f"telemetry table: {error.code}") from error
 
 
 def _pk(start: int) -> str:
     return f"links#{time_of(start).strftime(_WINDOW)}"
-
-
-def _key(start: int, log: str) -> dict[str, Any]:
-    return {"pk": {"S": _pk(start)}, "sk": {"S": log}}

@@ -5,14 +5,13 @@ A body that would not fit an item goes to the segment bucket first; the item the
 
 import json
 from binascii import a2b_base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
+from opsloop.adapters.aws_dynamodb import IS_NEW, Table, place
 from opsloop.clock import format_time, time_of
-from opsloop.errors import ConflictError, DependencyUnavailableError
 from opsloop.telemetry.encoding import decode, encode
 from opsloop.telemetry.exemplar import Exemplar, pack, unpack
 from opsloop.telemetry.model import Block, BodyStore, SeenService, Source
@@ -21,33 +20,29 @@ MAX_BODY_BYTES = 350_000  # an item ends at 400 KB, and the lineage needs room
 MAX_EXEMPLAR_BYTES = 100_000
 SERVICES = "services"
 _HOUR = "%Y-%m-%dT%H"
-_CONDITION_FAILED = "ConditionalCheckFailedException"
-
-
-_NEW = "attribute_not_exists(pk)"
 
 
 class BlockTable:
     """Blocks, saved by compare-and-swap, and the list of services."""
 
     def __init__(self, table_name: str, store: BodyStore) -> None:
-        self._table, self._store = table_name, store
-        self._client = JsonClient(DYNAMODB)
+        self._table, self._store = Table(table_name, "telemetry table"), store
 
     def get(self, service: str, hour: int) -> Block | None:
         """Return the block of ``service`` and the hour that starts at minute ``hour``, or None."""
-        found = self._call("GetItem", Key=_key(_block_key(service), _hour_key(hour)), ConsistentRead=True)
-        return self._block(found["Item"]) if "Item" in found else None
+        item = self._table.get(place(_block_key(service), _hour_key(hour)), ConsistentRead=True)
+        return None if item is None else self._block(item)
 
     def read(self, service: str, first_hour: int, last_hour: int) -> list[Block]:
         """Return the blocks of ``service`` for the hours starting at ``first_hour`` to ``last_hour``, oldest first."""
-        found = self._query(_block_key(service), (_hour_key(first_hour), _hour_key(last_hour)), ConsistentRead=True)
+        between = _hour_key(first_hour), _hour_key(last_hour)
+        found = self._table.query(_block_key(service), between=between, ConsistentRead=True)
         return [self._block(item) for item in found]
 
     def read_exemplars(self, service: str, first_hour: int, last_hour: int) -> list[Exemplar]:
         """Return the exemplars of ``service`` for the hours starting at ``first_hour`` to ``last_hour``."""
-        hours = (_hour_key(first_hour), _hour_key(last_hour))
-        found = self._query(_block_key(service), hours, ProjectionExpression="exemplars, exemplars_key")
+        between, attributes = (_hour_key(first_hour), _hour_key(last_hour)), "exemplars, exemplars_key"
+        found = self._table.query(_block_key(service), between=between, ProjectionExpression=attributes)
         return [exemplar for item in found for exemplar in self._exemplars(item)]
 
     def save(self, block: Block, *, now: datetime, retention_days: int) -> None:
@@ -59,8 +54,7 @@ class BlockTable:
         are_many = len(exemplars) > MAX_EXEMPLAR_BYTES
         is_large = len(body) + (0 if are_many else len(exemplars)) > MAX_BODY_BYTES
         item: dict[str, Any] = {
-            **_key(_block_key(block.service), _hour_key(block.hour)),
-            "version": {"N": str(block.version + 1)},
+            **place(_block_key(block.service), _hour_key(block.hour)),
             "folded": {"M": {log: {"S": position} for log, position in block.folded.items()}},
             "sources": {"S": json.dumps([asdict(source) for source in block.sources], separators=(",", ":"))},
             "updated_at": {"S": format_time(now)},
@@ -71,19 +65,12 @@ class BlockTable:
             item |= (
                 {"exemplars_key": {"S": self._store.put(exemplars)}} if are_many else {"exemplars": {"B": exemplars}}
             )
-        condition: dict[str, Any] = {"ConditionExpression": _NEW}
-        if block.version:
-            condition = {
-                "ConditionExpression": "version = :read",
-                "ExpressionAttributeValues": {":read": {"N": str(block.version)}},
-            }
-        if not self._holds("PutItem", Item=item, **condition):
-            hour = _hour_key(block.hour)
-            raise ConflictError(f"block {block.service} {hour} is past version {block.version}")
+        conflict = f"block {block.service} {_hour_key(block.hour)} is past version {block.version}"
+        self._table.save(item, after=block.version, conflict=conflict)
 
     def services(self) -> list[SeenService]:
         """Return every service that was ever seen, by name."""
-        found = self._query(SERVICES, None, ConsistentRead=True)
+        found = self._table.query(SERVICES, ConsistentRead=True)
         return [SeenService(one["sk"]["S"], int(one["first_seen"]["N"]), int(one["last_seen"]["N"])) for one in found]
 
     def note_services(self, services: Iterable[SeenService]) -> None:
@@ -91,13 +78,13 @@ class BlockTable:
         for one in services:
             times = {":first": one.first_seen, ":last": one.last_seen}
             for update, condition in (
-                ("SET first_seen = :first, last_seen = :last", _NEW),
+                ("SET first_seen = :first, last_seen = :last", IS_NEW),
                 ("SET first_seen = :first", "first_seen > :first"),
                 ("SET last_seen = :last", "last_seen < :last"),
             ):
-                self._holds(
+                self._table.holds(
                     "UpdateItem",
-                    Key=_key(SERVICES, one.service),
+                    Key=place(SERVICES, one.service),
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeValues={
@@ -121,39 +108,6 @@ class BlockTable:
         if "exemplars_key" in item:
             return unpack(self._store.get(item["exemplars_key"]["S"]))
         return unpack(a2b_base64(item["exemplars"]["B"]) if "exemplars" in item else b"")
-
-    def _query(self, pk: str, between: tuple[str, str] | None, **options: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items under ``pk``, those with sort keys ``between`` two if given, page by page."""
-        options |= {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}}}
-        if between is not None:
-            options["KeyConditionExpression"] += " AND sk BETWEEN :first AND :last"
-            options["ExpressionAttributeValues"] |= {":first": {"S": between[0]}, ":last": {"S": between[1]}}
-        while True:
-            page = self._call("Query", **options)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _holds(self, operation: str, **arguments: Any) -> bool:
-        """Do it if its condition holds; return whether it did."""
-        try:
-            self._call(operation, **arguments)
-        except ConflictError:
-            return False
-        return True
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return self._client.call(operation, {"TableName": self._table, **arguments})
-        except AwsError as error:
-            if error.code == _CONDITION_FAILED:
-                raise ConflictError("telemetry table: the condition does not hold") from error
-            raise DependencyUnavailableError(f"telemetry table: {error.code}") from error
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
 def _block_key(service: str) -> str:

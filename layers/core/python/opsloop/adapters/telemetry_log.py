@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.errors import ConflictError, DependencyUnavailableError, TooLargeError
+from opsloop.adapters.aws_dynamodb import IS_NEW, Table, place
+from opsloop.errors import TooLargeError
 from opsloop.telemetry.claim import Claim
 from opsloop.telemetry.model import LOG_START, BodyStore
 from opsloop.telemetry.segment import Committed, Mark, RawItem, Segment, decode_body, encode_body
@@ -23,15 +23,9 @@ MAX_GUARDS = 98  # a transaction ends at 100 items
 SHARDS = "shards"
 CLAIM_DAYS = 120  # longer than a quarantined object is kept, after which nobody can replay it again
 _CLAIMS = "replayed#"
-_NEW = "attribute_not_exists(pk)"
 _MARK = "#to, last_arrival, fingerprints, fingerprints_key"
 _NAMES = {"#to": "to"}
-_LOST = {
-    "ConditionalCheckFailedException",
-    "ConditionalCheckFailed",
-    "TransactionConflictException",
-    "TransactionConflict",
-}
+_LOST = "telemetry table: somebody else was first"
 
 
 class RawStore(Protocol):
@@ -45,18 +39,14 @@ class TelemetryLog:
     """The logs of all shards. Without ``raw``, log records are counted but not kept."""
 
     def __init__(self, table_name: str, store: BodyStore, raw: RawStore | None = None) -> None:
-        self._table = table_name
+        self._table = Table(table_name, "telemetry table")
         self._store = store
         self._raw = raw
-        self._client = JsonClient(DYNAMODB)
 
     def register(self, log: str) -> None:
         """Enter ``log`` among those to be folded; to be done before its first item. Repeating it changes nothing."""
-        item = {"pk": {"S": SHARDS}, "sk": {"S": log}, "folded_to": {"S": LOG_START}}
-        try:
-            self._call("PutItem", Item=item, ConditionExpression=_NEW)
-        except ConflictError:
-            return
+        item = {**place(SHARDS, log), "folded_to": {"S": LOG_START}}
+        self._table.holds("PutItem", Item=item, ConditionExpression=IS_NEW)
 
     def append(
         self,
@@ -82,8 +72,7 @@ class TelemetryLog:
         if is_large and may_split:
             raise TooLargeError(f"{log}: {segment.records} records make more than {MAX_ITEM_BYTES} bytes")
         item: dict[str, Any] = {
-            "pk": {"S": log},
-            "sk": {"S": segment.start},
+            **place(log, segment.start),
             "to": {"S": segment.end},
             "records": {"N": str(segment.records)},
             "items": {"N": str(segment.items)},
@@ -112,7 +101,7 @@ class TelemetryLog:
     def claims(self, group: str) -> dict[str, Claim]:
         """Return, by name, the claims of the quarantined objects whose keys begin with ``<group>/``."""
         found = {}
-        for item in self._query(f"{_CLAIMS}{group}", "pk = :pk", {}):
+        for item in self._query(f"{_CLAIMS}{group}"):
             name, position, by = (item[field]["S"] for field in ("sk", "position", "by"))
             found[name] = Claim(group, name, position, float(item["at"]["N"]), int(item["items"]["N"]), by)
         return found
@@ -121,7 +110,7 @@ class TelemetryLog:
         """Return the end of ``log``, oldest first: its last item, and those before it back to arrival ``since_s``."""
         marks: list[Mark] = []
         options = {"Limit": 1} if since_s == math.inf else {}  # a page of a megabyte is paid for, read or not
-        for item in self._query(log, "pk = :pk", {}, ScanIndexForward=False, ProjectionExpression=_MARK, **options):
+        for item in self._query(log, ScanIndexForward=False, ProjectionExpression=_MARK, **options):
             marks.append(self._mark(item))
             if marks[-1].last_arrival_s < since_s:
                 break
@@ -129,12 +118,12 @@ class TelemetryLog:
 
     def marks_after(self, log: str, position: str) -> list[Mark]:
         """Return the items of ``log`` that follow ``position``, oldest first, without their bodies."""
-        return [self._mark(item) for item in self._query(log, *_after(position), ProjectionExpression=_MARK)]
+        return [self._mark(item) for item in self._query(log, since=position, ProjectionExpression=_MARK)]
 
     def read(self, log: str, position: str, limit: int) -> list[Committed]:
         """Return up to ``limit`` items of ``log`` that follow ``position``, oldest first."""
         found: list[Committed] = []
-        for item in self._query(log, *_after(position), Limit=limit):
+        for item in self._query(log, since=position, Limit=limit):
             body = a2b_base64(item["body"]["B"]) if "body" in item else self._store.get(item["body_key"]["S"])
             arrival = float(item["last_arrival"]["N"])
             cells, shares, exemplars = decode_body(body)
@@ -150,19 +139,19 @@ class TelemetryLog:
             "ProjectionExpression": "sk, #to, last_arrival, raw_key",
             "ExpressionAttributeNames": _NAMES,
         }
-        found = self._query(log, *_after(position), Limit=limit, **options)
+        found = self._query(log, since=position, Limit=limit, **options)
         return [_raw_item(item) for item in islice(found, limit)]
 
     def shards(self) -> dict[str, str]:
         """Return every log, with the position up to which it was folded."""
-        items = self._query(SHARDS, "pk = :pk", {})
-        return {item["sk"]["S"]: item["folded_to"]["S"] for item in items}
+        return {item["sk"]["S"]: item["folded_to"]["S"] for item in self._query(SHARDS)}
 
     def advance(self, log: str, expected: str, position: str) -> None:
         """Note that ``log`` is folded up to ``position``; raise ``ConflictError`` unless it was up to ``expected``."""
-        self._call(
+        self._table.call(
             "UpdateItem",
-            Key={"pk": {"S": SHARDS}, "sk": {"S": log}},
+            conflict=_LOST,
+            Key=place(SHARDS, log),
             UpdateExpression="SET folded_to = :position",
             ConditionExpression="folded_to = :expected",
             ExpressionAttributeValues={":position": {"S": position}, ":expected": {"S": expected}},
@@ -170,15 +159,15 @@ class TelemetryLog:
 
     def _commit(self, item: dict[str, Any], guards: Sequence[tuple[str, str]], claim: Claim | None) -> None:
         if not guards and claim is None:
-            self._call("PutItem", Item=item, ConditionExpression=_NEW)
+            self._table.call("PutItem", conflict=_LOST, Item=item, ConditionExpression=IS_NEW)
             return
-        absent = {"TableName": self._table, "ConditionExpression": _NEW}
+        absent = {"TableName": self._table.name, "ConditionExpression": IS_NEW}
         actions: list[dict[str, Any]] = [{"Put": {**absent, "Item": item}}]
         if claim is not None:
             actions.append({"Put": {**absent, "Item": _claimed(claim)}})
         for log, end in guards:
-            actions.append({"ConditionCheck": {**absent, "Key": {"pk": {"S": log}, "sk": {"S": end}}}})
-        self._transact(actions)
+            actions.append({"ConditionCheck": {**absent, "Key": place(log, end)}})
+        self._table.transact(actions, conflict=_LOST)
 
     def _mark(self, item: dict[str, Any]) -> Mark:
         if "fingerprints" in item:
@@ -187,38 +176,11 @@ class TelemetryLog:
             raw = self._store.get(item["fingerprints_key"]["S"])
         return Mark(item["to"]["S"], float(item["last_arrival"]["N"]), struct.unpack(f">{len(raw) // 8}Q", raw))
 
-    def _query(self, pk: str, condition: str, values: dict[str, Any], **options: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items, page by page, read consistently."""
+    def _query(self, pk: str, **options: Any) -> Iterator[dict[str, Any]]:
+        """Return the items, page by page, read consistently."""
         if _MARK in options.values():
             options["ExpressionAttributeNames"] = _NAMES
-        while True:
-            page = self._call(
-                "Query",
-                KeyConditionExpression=condition,
-                ExpressionAttributeValues={":pk": {"S": pk}, **values},
-                ConsistentRead=True,
-                **options,
-            )
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _transact(self, actions: list[dict[str, Any]]) -> None:
-        """Do all of ``actions`` or none."""
-        self._send("TransactWriteItems", {"TransactItems": actions})
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        return self._send(operation, {"TableName": self._table, **arguments})
-
-    def _send(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Tell a failed condition, which means that somebody else was first, from a table that cannot be had now."""
-        try:
-            return self._client.call(operation, arguments)
-        except AwsError as error:
-            if _LOST & {error.code, *error.reasons}:
-                raise ConflictError("telemetry table: somebody else was first") from error
-            raise DependencyUnavailableError(f"telemetry table: {error.code}") from error
+        return self._table.query(pk, ConsistentRead=True, **options)
 
 
 def _raw_item(item: dict[str, Any]) -> RawItem:
@@ -226,14 +188,9 @@ def _raw_item(item: dict[str, Any]) -> RawItem:
     return RawItem(item["sk"]["S"], item["to"]["S"], arrival_s, key)
 
 
-def _after(position: str) -> tuple[str, dict[str, Any]]:
-    return "pk = :pk AND sk >= :position", {":position": {"S": position}}
-
-
 def _claimed(claim: Claim) -> dict[str, Any]:
     return {
-        "pk": {"S": f"{_CLAIMS}{claim.group}"},
-        "sk": {"S": claim.name},
+        **place(f"{_CLAIMS}{claim.group}", claim.name),
         "position": {"S": claim.position},
         "at": {"N": repr(claim.at_s)},
         "items": {"N": str(claim.items)},
