@@ -327,7 +327,8 @@ def test_a_lapsed_lease_is_taken_over_and_the_copy_says_so(world: World, event: 
 def test_an_answer_that_got_lost_is_known_again_as_our_own_write(world: World, event: Any):
     world.notify(event("alert_notify/anomaly_detected"))
     table, record = AlertTable(world.aws.names["ALERT_TABLE"]), world.record("shop-mail")
-    put = table._client.call
+    client = table._table.client
+    put = client.call
 
     def twice(operation: str, request: Any) -> Any:
         put(operation, request)
@@ -335,7 +336,7 @@ def test_an_answer_that_got_lost_is_known_again_as_our_own_write(world: World, e
             put(operation, request)  # the client asks again: the first answer was lost
         return {} if operation == "PutItem" else put(operation, request)
 
-    table._client.call = twice  # type: ignore[method-assign]
+    client.call = twice  # type: ignore[method-assign]
     table.save(replace(record, version=record.version + 1))
     with pytest.raises(ConflictError):
         AlertTable(world.aws.names["ALERT_TABLE"]).save(replace(record, version=record.version + 1))

@@ -7,12 +7,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
+from opsloop.adapters.aws_dynamodb import Table, place
 from opsloop.alert.model import Delivery, DeliveryKey, DeliveryState, Telling
 from opsloop.anomaly.model import Severity
-from opsloop.errors import ConflictError, DependencyUnavailableError
+from opsloop.errors import ConflictError
 
-REFUSED = "ConditionalCheckFailedException"
 DAY_S = 86_400
 MAX_BODY_BYTES = 350_000  # of DynamoDB's 400 KB
 
@@ -21,8 +20,7 @@ class AlertTable:
     """Deliveries in DynamoDB; they expire ``retention_days`` after their last change."""
 
     def __init__(self, table_name: str, *, retention_days: int = 90) -> None:
-        self._table, self._retention_s = table_name, retention_days * DAY_S
-        self._client = JsonClient(DYNAMODB)
+        self._table, self._retention_s = Table(table_name, "alert table"), retention_days * DAY_S
 
     def get(self, key: DeliveryKey) -> Delivery | None:
         """Return the record as it is now; raise ``DependencyUnavailableError``."""
@@ -35,28 +33,20 @@ class AlertTable:
         Raises ``ConflictError`` if somebody else wrote meanwhile, ``DependencyUnavailableError`` if that is not known.
         """
         token = os.urandom(8).hex()
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if delivery.version > 1:
-            condition = {
-                "ConditionExpression": "version = :before",
-                "ExpressionAttributeValues": {":before": {"N": str(delivery.version - 1)}},
-            }
         item = {
             **_place(delivery.key),
-            "version": {"N": str(delivery.version)},
             "state": {"S": delivery.state},
             "body": {"S": _body(delivery)},
             "written_by": {"S": token},
             "expires_at": {"N": str(int(delivery.changed_at) + self._retention_s)},
         }
         try:
-            self._client.call("PutItem", {"TableName": self._table, "Item": item, **condition})
-        except AwsError as error:
-            if error.code != REFUSED:
-                raise _unavailable(error) from error
+            conflict = f"delivery {delivery.key.id} is past version {delivery.version}"
+            self._table.save(item, after=delivery.version - 1, conflict=conflict)
+        except ConflictError:
             # an answer that was lost on its way is asked for again: then it is our own write that is in the way
             if (self._item(_place(delivery.key)) or {}).get("written_by") != {"S": token}:
-                raise ConflictError(f"delivery {delivery.key.id} is past version {delivery.version}") from error
+                raise
 
     def of_topic(self, day: str, topic: str, state: str) -> list[Delivery]:
         """Return the records of one state of a topic, one per channel."""
@@ -71,44 +61,25 @@ class AlertTable:
         """Keep that the beginning of a topic was heard of."""
         expires_at = {"N": str(_epoch_s(day) + self._retention_s)}
         item = {**_heard(day, topic), "expires_at": expires_at}
-        self._call("PutItem", {"TableName": self._table, "Item": item})
+        self._table.call("PutItem", Item=item)
 
     def was_heard(self, day: str, topic: str) -> bool:
         """Return whether the beginning of a topic was heard of."""
         return self._item(_heard(day, topic)) is not None
 
-    def _item(self, place: dict[str, Any]) -> dict[str, Any] | None:
-        answer = self._call("GetItem", {"TableName": self._table, "Key": place, "ConsistentRead": True})
-        found: dict[str, Any] | None = answer.get("Item")
-        return found
+    def _item(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        return self._table.get(key, ConsistentRead=True)
 
     def _items(self, day: str, prefix: str) -> Iterator[dict[str, Any]]:
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": f"day#{day}"}} | ({":prefix": {"S": prefix}} if prefix else {}),
-        }
-        while True:
-            page = self._call("Query", request)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return self._client.call(operation, request)
-        except AwsError as error:
-            raise _unavailable(error) from error
+        return self._table.query(f"day#{day}", prefix=prefix, ConsistentRead=True)
 
 
 def _place(key: DeliveryKey) -> dict[str, Any]:
-    return {"pk": {"S": f"day#{key.day}"}, "sk": {"S": f"{key.topic}#{key.state}#{key.channel}"}}
+    return place(f"day#{key.day}", f"{key.topic}#{key.state}#{key.channel}")
 
 
 def _heard(day: str, topic: str) -> dict[str, Any]:
-    return {"pk": {"S": f"heard#{day}"}, "sk": {"S": topic}}
+    return place(f"heard#{day}", topic)
 
 
 def _body(delivery: Delivery) -> str:
@@ -131,7 +102,3 @@ def _delivery(item: dict[str, Any]) -> Delivery:
 
 def _epoch_s(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
-
-
-def _unavailable(error: AwsError) -> DependencyUnavailableError:
-    return DependencyUnavailableError(f"alert table: {error.code}")
