@@ -1,7 +1,6 @@
 """The latest measurement of how far ingest is behind: one item of the telemetry table per stream."""
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.errors import ConflictError, DependencyUnavailableError
+from opsloop.adapters.aws_dynamodb import Table, place
 from opsloop.telemetry.pressure import Pressure
 
 PARTITION = "pressure"
@@ -14,16 +13,13 @@ class PressureTable:
     """Reads and writes the measurement of ``stream``."""
 
     def __init__(self, table_name: str, stream: str) -> None:
-        self._key = {"pk": {"S": PARTITION}, "sk": {"S": stream}}
-        self._table = table_name
-        self._client = JsonClient(DYNAMODB, connect_timeout_s=PATIENCE_S, read_timeout_s=PATIENCE_S, attempts=1)
+        self._key = place(PARTITION, stream)
+        patience = {"connect_timeout_s": PATIENCE_S, "read_timeout_s": PATIENCE_S, "attempts": 1}
+        self._table = Table(table_name, "telemetry table: pressure", **patience)
 
     def get(self) -> Pressure | None:
         """Return the latest measurement, None if there is none; raise ``DependencyUnavailableError``."""
-        try:
-            item = self._client.call("GetItem", {"TableName": self._table, "Key": self._key}).get("Item")
-        except AwsError as error:
-            raise DependencyUnavailableError(f"telemetry table: pressure cannot be read: {error.code}") from error
+        item = self._table.get(self._key)
         return Pressure(float(item["age_s"]["N"]), float(item["measured_at"]["N"])) if item else None
 
     def put(self, pressure: Pressure) -> None:
@@ -34,10 +30,10 @@ class PressureTable:
         at = {"N": repr(pressure.at_s)}
         expires = {"N": str(int(pressure.at_s) + KEPT_S)}
         item = {**self._key, "age_s": {"N": repr(pressure.age_s)}, "measured_at": at, "expires_at": expires}
-        request = {"TableName": self._table, "Item": item, "ConditionExpression": _NEWER}
-        try:
-            self._client.call("PutItem", {**request, "ExpressionAttributeValues": {":at": at}})
-        except AwsError as error:
-            if error.code == "ConditionalCheckFailedException":
-                raise ConflictError("telemetry table: there is a newer measurement of pressure") from error
-            raise DependencyUnavailableError(f"telemetry table: pressure cannot be stored: {error.code}") from error
+        self._table.call(
+            "PutItem",
+            conflict="telemetry table: there is a newer measurement of pressure",
+            Item=item,
+            ConditionExpression=_NEWER,
+            ExpressionAttributeValues={":at": at},
+        )

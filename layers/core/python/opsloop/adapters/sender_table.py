@@ -1,12 +1,10 @@
 """Who sends: one item of the telemetry table per sender, with its counts."""
 
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.errors import DependencyUnavailableError
+from opsloop.adapters.aws_dynamodb import Table, place
 from opsloop.telemetry.sender import Seen, Sender
 
 PARTITION = "senders"
@@ -23,8 +21,8 @@ class SenderTable:
     """The senders of one deployment."""
 
     def __init__(self, table_name: str) -> None:
-        self._table = table_name
-        self._client = JsonClient(DYNAMODB, connect_timeout_s=PATIENCE_S, read_timeout_s=PATIENCE_S, attempts=1)
+        once = {"connect_timeout_s": PATIENCE_S, "read_timeout_s": PATIENCE_S, "attempts": 1}
+        self._table = Table(table_name, "telemetry table: senders", **once)  # a second attempt might count twice
 
     def add(self, seen: Seen) -> None:
         """Add to a sender's counts; raise ``DependencyUnavailableError``."""
@@ -35,38 +33,18 @@ class SenderTable:
             ":last": {"N": repr(seen.last_s)},
             ":expires": {"N": str(int(seen.last_s) + FORGOTTEN_AFTER_S)},
         }
-        request = {
-            "TableName": self._table,
-            "Key": {"pk": {"S": PARTITION}, "sk": {"S": _name(sender)}},
-            "UpdateExpression": _ADD + "".join(f", #{name} = :{name}" for name in _TEXTS),
-            "ExpressionAttributeNames": {f"#{name}": name for name in _TEXTS},
-            "ExpressionAttributeValues": values | {f":{name}": {"S": text} for name, text in sender.items()},
-        }
-        try:
-            self._client.call("UpdateItem", request)  # once: a second attempt might count twice
-        except AwsError as error:
-            raise DependencyUnavailableError(f"telemetry table: sender cannot be counted: {error.code}") from error
+        self._table.call(
+            "UpdateItem",
+            Key=place(PARTITION, _name(sender)),
+            UpdateExpression=_ADD + "".join(f", #{name} = :{name}" for name in _TEXTS),
+            ExpressionAttributeNames={f"#{name}": name for name in _TEXTS},
+            ExpressionAttributeValues=values | {f":{name}": {"S": text} for name, text in sender.items()},
+        )
 
     def list(self, now_s: float) -> list[Seen]:
         """Return every sender that is not forgotten, in order; raise ``DependencyUnavailableError``."""
-        try:
-            found = [_seen(item) for item in self._items() if float(item["expires_at"]["N"]) > now_s]
-        except AwsError as error:
-            raise DependencyUnavailableError(f"telemetry table: senders cannot be read: {error.code}") from error
+        found = [_seen(item) for item in self._table.query(PARTITION) if float(item["expires_at"]["N"]) > now_s]
         return sorted(found, key=lambda seen: seen.sender)
-
-    def _items(self) -> Iterator[dict[str, Any]]:
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": PARTITION}},
-        }
-        while True:
-            page = self._client.call("Query", request)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _name(sender: dict[str, str]) -> str:
