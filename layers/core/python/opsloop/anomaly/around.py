@@ -25,6 +25,8 @@ from opsloop.telemetry.model import SeenService
 
 HISTORY_MINUTES = 15 * MINUTES_PER_DAY
 BEFORE_MINUTES, AFTER_MINUTES, MOST_MINUTES = 120, 60, MINUTES_PER_DAY
+AHEAD_HOURS = 24
+"""Of one service more hours fit into one read than of all."""
 BUCKETS_PER_HOUR = MINUTES_PER_HOUR // BUCKET_MINUTES
 NO_BAND = {of.SILENCE: "a service is heard or not: there is no band"}
 NOT_ASKED = "it was not asked for"
@@ -120,7 +122,9 @@ def _stepped(
 def _values(key: Key, past: Past, begin: int, end: int) -> Iterator[tuple[int, float]]:
     """Yield the series' buckets, minute and value (NaN where missing), as the detector sees them."""
     seen = [SeenService(key.service, past.first_seen, end)]
-    hours = Hours(past.blocks, past.patterns if key.measure == of.PATTERN else _NoPatterns(), seen, end)
+    hours = Hours(
+        past.blocks, past.patterns if key.measure == of.PATTERN else _NoPatterns(), seen, end, ahead_hours=AHEAD_HOURS
+    )
     is_born = False
     for start in range(begin, end, MINUTES_PER_HOUR):
         values = _hour_values(key, hours.hour(start))

@@ -39,8 +39,16 @@ class Patterns(Protocol):
 class Hours:
     """Hours one after the other: each block is read once, some hours at a time where there are many to go."""
 
-    def __init__(self, blocks: Blocks, patterns: Patterns, services: Iterable[SeenService], until: int) -> None:
-        self._blocks, self._patterns = blocks, patterns
+    def __init__(
+        self,
+        blocks: Blocks,
+        patterns: Patterns,
+        services: Iterable[SeenService],
+        until: int,
+        *,
+        ahead_hours: int = AHEAD_HOURS,
+    ) -> None:
+        self._blocks, self._patterns, self._ahead_hours = blocks, patterns, ahead_hours
         self._services = list(services)
         self._last = hour_start(until - 1)
         self._read_to = -1
@@ -65,7 +73,7 @@ class Hours:
         return Hour(start, blocks, patterns)
 
     def _read_ahead(self, start: int) -> None:
-        last = min(self._last, start + (AHEAD_HOURS - 1) * MINUTES_PER_HOUR)
+        last = min(self._last, start + (self._ahead_hours - 1) * MINUTES_PER_HOUR)
         first = start if self._read_to == start - MINUTES_PER_HOUR else start - MINUTES_PER_HOUR
         for one in self._services:
             if one.last_seen < first or one.first_seen >= last + MINUTES_PER_HOUR:
