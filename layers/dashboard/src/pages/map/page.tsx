@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 
+import { Button } from "../../components/controls.tsx";
 import { Loaded, Panel, Told } from "../../components/panel.tsx";
 import { get, getAll } from "../../lib/api.ts";
 import { useTime } from "../../lib/clock.ts";
@@ -52,7 +53,7 @@ function View(): JSX.Element {
           const missing = (services.data ?? []).filter((one) => !nodes.some((each) => each.id === idOf("service", one.service))).map((one) => one.service);
           return (
             <>
-              <Story spread={spread} isLive={time.isLive} error={found.error?.message} />
+              <Story spread={spread} isLive={time.isLive} error={found.error?.message} onRetry={found.reload} />
               <div class={`map-page ${node ? "has-panel" : ""}`}>
                 <Panel title="Who calls whom" note={`${nodes.length} nodes, ${calls.length} calls`} isFlush isBusy={graph.isRefreshing || found.isRefreshing}>
                   <Picture nodes={nodes} calls={calls} spread={spread} chosen={chosen} onChoose={(id) => setChosen(id)} />
@@ -81,8 +82,15 @@ function nodesOf(answer: GraphAnswer, services: Service[], anomalies: AnomaliesA
 }
 
 /** Says in words what the map shows in colour. */
-function Story({ spread, isLive, error }: { spread: Spread; isLive: boolean; error: string | undefined }): JSX.Element | null {
-  if (error) return <p class="stale" role="status">What is unusual could not be loaded: {error} How services are is UNKNOWN.</p>;
+function Story(props: { spread: Spread; isLive: boolean; error: string | undefined; onRetry: () => void }): JSX.Element | null {
+  const { spread, isLive, error } = props;
+  if (error) {
+    return (
+      <p class="stale" role="status">
+        What is unusual could not be loaded: {error} How services are is UNKNOWN. <Button label="Try again" look="plain" onClick={props.onRetry} />
+      </p>
+    );
+  }
   if (spread.origins.size === 0) return null;
   return (
     <ul class="map-story">
