@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.cloud import deployment
+
+__all__ = ["deployment"]  # of the end-to-end tests here and in tests/browser
+
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
 EVENTS = ROOT / "events"

@@ -1,43 +1,11 @@
-"""The deployed whole: a local cloud of its own, in a folder of its own, for the end-to-end tests.
+"""The end-to-end tests: marked as such, and kept in one process, so that they share one cloud (``cloud.py``)."""
 
-``OPSLOOP_E2E_STATE_DIR`` names a folder whose cloud keeps running between runs (faster); without it one is made for
-this run and taken away afterwards.
-"""
-
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.e2e.deployment import Deployment
-
-ROOT = Path(__file__).parents[2]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if Path(__file__).parent in item.path.parents:
         item.add_marker(pytest.mark.e2e)
-        item.add_marker(pytest.mark.xdist_group("e2e"))  # one cloud for all of them
-
-
-def _local(module: str, state_dir: Path, *arguments: str) -> None:
-    command = [sys.executable, "-m", module, "--state-dir", str(state_dir), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-
-
-@pytest.fixture(scope="session")
-def deployment() -> Iterator[Deployment]:
-    kept = os.environ.get("OPSLOOP_E2E_STATE_DIR")
-    with tempfile.TemporaryDirectory(prefix="opsloop-e2e-", ignore_cleanup_errors=True) as scratch:
-        state_dir = Path(kept) if kept else Path(scratch)
-        try:
-            _local("local.run", state_dir, "--no-demo")
-            yield Deployment.read(state_dir)
-        finally:
-            if not kept:
-                _local("local.stop", state_dir)
+        item.add_marker(pytest.mark.xdist_group("e2e"))
