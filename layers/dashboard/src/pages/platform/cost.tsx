@@ -62,7 +62,7 @@ function Headline({ cost }: { cost: Cost }): JSX.Element {
       </div>
       <p class="quiet small">
         From {numberText(cost.measured_hours)} h in which use is known; {countText(cost.hours_left)} h of the month are left.
-        {!cost.is_charged && " This is the local cloud: nobody charges it. It is what AWS would charge for the same use."}
+        {!cost.is_charged && " This is the local cloud: nobody charges it. It is what AWS would charge for as many invocations as long as these, and a busy laptop makes them longer."}
         {cost.unknown_lines > 0 && " What is UNKNOWN is left out of the sums."}
       </p>
     </div>
