@@ -16,6 +16,7 @@ import type { BarSeries } from "./bars.ts";
 import { labelsOf, SHARED, zoom } from "./chart.tsx";
 import "./chart.css";
 import type { Grid } from "./grid.ts";
+import { drawingClock } from "./measure.ts";
 import { unknownPainter } from "./painters.ts";
 import { textureOf } from "./texture.ts";
 
@@ -38,6 +39,7 @@ export function Bars(props: BarsProps): JSX.Element {
   const plot = useRef<uPlot | null>(null);
   const dark = useStore(isDark);
   const { zone } = useTime();
+  const clock = useMemo(drawingClock, []);
   const [at, setAt] = useState<number | null>(null);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const drawn = useRef({ grid, unknown: props.unknown ?? [] });
@@ -48,10 +50,11 @@ export function Bars(props: BarsProps): JSX.Element {
   useEffect(() => {
     const { current } = holder;
     if (!current) return undefined;
-    performance.mark("chart-start");
-    const made = new uPlot(optionsOf(series, zone, current.clientWidth, height, () => drawn.current, setAt), data, current);
+    clock.begin();
+    const options = optionsOf(series, zone, current.clientWidth, height, () => drawn.current, setAt);
+    options.hooks?.draw?.push(clock.end);
+    const made = new uPlot(options, data, current);
     plot.current = made;
-    performance.measure("chart", "chart-start");
     const observer = new ResizeObserver(() => made.setSize({ width: current.clientWidth, height }));
     observer.observe(current);
     return () => {
@@ -61,7 +64,10 @@ export function Bars(props: BarsProps): JSX.Element {
     };
   }, [shape]);
 
-  useEffect(() => plot.current?.setData(data), [data, props.unknown]);
+  useEffect(() => {
+    clock.begin();
+    plot.current?.setData(data);
+  }, [data, props.unknown]);
 
   const toggle = (label: string): void => {
     const next = new Set(hidden);
@@ -127,6 +133,7 @@ function optionsOf(
     series: [{}, ...layers],
     hooks: {
       drawClear: [unknown],
+      draw: [],
       setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)],
       setSelect: [zoom],
     },
