@@ -113,7 +113,7 @@ def test_why_the_organisations_way_ended_is_said_once(stub: Stub, page: Page):
     watch_of(page).allow(REFUSED)
     page.goto(f"{VIEW}&sign_in=no_role")
     expect(page.get_by_role("alert").first).to_contain_text("gives you no role in opsloop")
-    assert page.url == VIEW
+    expect(page).to_have_url(VIEW)
     page.reload()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert page.get_by_text("gives you no role").count() == 0
@@ -122,6 +122,7 @@ def test_why_the_organisations_way_ended_is_said_once(stub: Stub, page: Page):
 def test_a_session_that_ends_leaves_the_view_and_its_address_as_they_are(ended: Page):
     assert ended.url == VIEW
     expect(ended.locator("main h1")).to_have_text("Services")
+    expect(ended.get_by_text("Not up to date: your session has ended")).to_be_visible()
     assert ended.get_by_label("Key").evaluate("field => field === document.activeElement")
     ended.keyboard.press("Escape")
     expect(ended.get_by_role("dialog")).to_be_visible()

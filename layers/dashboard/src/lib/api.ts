@@ -74,8 +74,9 @@ async function ask<Answer>(method: string, address: string, document?: unknown, 
   }
   if (answer.ok) return answer.status === 204 ? (undefined as Answer) : ((await answer.json()) as Answer);
   const problem = await problemOf(answer);
-  if (answer.status === 401 && !address.startsWith("/v1/session")) refusals.set(refusals.get() + 1);
-  throw problem;
+  if (answer.status !== 401 || address.startsWith("/v1/session")) throw problem;
+  refusals.set(refusals.get() + 1);
+  throw new ApiError(401, "Signed out", "your session has ended", problem.body); // the API speaks of keys in headers
 }
 
 async function problemOf(answer: Response): Promise<ApiError> {
