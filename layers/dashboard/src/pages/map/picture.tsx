@@ -105,7 +105,7 @@ function Line({ line, calls, most, spread, chosen, isLabelled }: LineProps): JSX
   const hasLabel = isNear || (isLabelled && chosen === "") || errors === "many";
   const label = errors === "few" ? rateText(calls.perMinute / 60) : `${rateText(calls.perMinute / 60)}, ${calls.errorRatio === null ? "errors UNKNOWN" : `${percentText(calls.errorRatio)} fail`}`;
   return (
-    <g class={`map-line is-${errors} ${isTraced ? "is-traced" : ""} ${chosen && !isNear ? "is-far" : ""}`}>
+    <g class={`map-line is-${errors} ${isTraced ? "is-traced" : ""} ${chosen && !isNear && !isTraced ? "is-far" : ""}`}>
       {isTraced && <path class="map-halo" d={path} />}
       <path class="map-stroke" d={path} stroke-width={width} />
       <path class="map-arrow" d={arrowOf(line, width)} />
