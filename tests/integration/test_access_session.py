@@ -352,7 +352,8 @@ def test_the_table_of_keys_is_listed_without_counts_of_failures(aws, tokens):
 def test_a_session_is_found_in_the_moment_after_it_was_stored(aws, tokens, monkeypatch):
     """DynamoDB promises that for consistent reads alone; the mocked one reads consistently in any case."""
     table, asked = AccessTable(aws.names["ACCESS_TABLE"]), []
-    call = table._client.call
-    monkeypatch.setattr(table._client, "call", lambda name, request: asked.append(request) or call(name, request))
+    client = table._table.client
+    call = client.call
+    monkeypatch.setattr(client, "call", lambda name, request: asked.append(request) or call(name, request))
     assert table.find("b" * 12) is not None
     assert [request["ConsistentRead"] for request in asked] == [True]

@@ -70,7 +70,13 @@ def test_a_failed_condition_is_a_conflict_with_the_callers_words(error: AwsError
         table_of(Client(error)).call("PutItem", conflict="page 7 has changed", Item={})
     with pytest.raises(ConflictError, match=r"^page 7 has changed$"):
         table_of(Client(error)).transact([], conflict="page 7 has changed")
-    assert table_of(Client(error)).holds("PutItem", Item={}) is False
+
+
+def test_a_condition_is_said_not_to_hold_only_if_it_was_looked_at() -> None:
+    assert table_of(Client({})).holds("PutItem", Item={}) is True
+    assert table_of(Client(LOST[0])).holds("PutItem", Item={}) is False
+    with pytest.raises(DependencyUnavailableError, match=r"^page table: TransactionConflictException$"):
+        table_of(Client(LOST[1])).holds("PutItem", Item={})
 
 
 @pytest.mark.parametrize("error", AWAY, ids=lambda error: "_".join((error.code, *error.reasons)))
@@ -86,6 +92,13 @@ def test_any_other_failure_is_a_table_that_cannot_be_had_and_says_awss_code(erro
     ):
         with pytest.raises(DependencyUnavailableError, match=f"^page table: {error.code}$"):
             ask(table_of(Client(error)))
+
+
+def test_a_table_that_anybody_may_ask_tells_no_code() -> None:
+    table = Table("pages", "page table", tells_code=False)
+    table.client = Client(AWAY[0])  # type: ignore[assignment]
+    with pytest.raises(DependencyUnavailableError, match=r"^page table does not answer$"):
+        table.get(place("a", "b"))
 
 
 def test_a_condition_that_nobody_named_is_no_conflict() -> None:

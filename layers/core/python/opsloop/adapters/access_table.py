@@ -4,8 +4,7 @@ Keys stay listed after their end. Sessions and counts have ``purge_after`` (epoc
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,12 +12,11 @@ from opsloop.access.attempts import KEPT_MINUTES, attempts_id
 from opsloop.access.issue import KEY_ID_BYTES, SECRET_BYTES, issue
 from opsloop.access.model import ApiKey, Origin, Scope, parse_scopes
 from opsloop.access.revoke import surviving_admin
-from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.errors import ConflictError, DependencyUnavailableError, NotFoundError
+from opsloop.adapters.aws_dynamodb import Table
+from opsloop.errors import NotFoundError
 
 _READ_TIMEOUT_S = 3.0
 _VALID = "attribute_exists(key_id) AND attribute_not_exists(revoked_at)"
-_CONFLICTS = ("TransactionCanceledException", "TransactionConflictException")
 _SESSION_KEPT = timedelta(days=1)  # after its end, so that it is still seen who was there
 _TIME = "%Y-%m-%dT%H:%M:%S.%f%z"
 
@@ -27,17 +25,15 @@ class AccessTable:
     """Keys in DynamoDB."""
 
     def __init__(self, table_name: str) -> None:
-        self._table = table_name
-        self._client = JsonClient(DYNAMODB, read_timeout_s=_READ_TIMEOUT_S)
+        self._table = Table(table_name, "access table", tells_code=False, read_timeout_s=_READ_TIMEOUT_S)
 
     def find(self, key_id: str) -> ApiKey | None:
         """Return the key or session of that id, revoked and expired ones too, or None.
 
         Read consistently: a page asks several functions in the moment after its session was stored.
         """
-        place = {"TableName": self._table, "Key": {"key_id": {"S": key_id}}, "ConsistentRead": True}
-        answer = self._call("GetItem", place)
-        return _key(answer["Item"]) if "secret_sha256" in answer.get("Item", {}) else None
+        item = self._table.get(_place(key_id), ConsistentRead=True)
+        return _key(item) if item is not None and "secret_sha256" in item else None
 
     def list(self) -> list[ApiKey]:
         """Return every key, oldest first; no sessions."""
@@ -48,26 +44,25 @@ class AccessTable:
         return [key for key in self._all() if key.origin is not None]
 
     def _all(self) -> Sequence[ApiKey]:
-        return sorted(map(_key, self._items()), key=lambda key: (key.created_at, key.key_id))
+        pages = self._table.pages("Scan", ConsistentRead=True, FilterExpression="attribute_exists(secret_sha256)")
+        return sorted((_key(item) for page in pages for item in page), key=lambda key: (key.created_at, key.key_id))
 
     def failures(self, address: str, now: datetime) -> int:
         """Return how many attempts to sign in from ``address`` failed in this minute."""
-        place = {"TableName": self._table, "Key": {"key_id": {"S": attempts_id(address, now)}}}
-        item = self._call("GetItem", place).get("Item", {})
+        item = self._table.get(_place(attempts_id(address, now)))
         return int(item["failures"]["N"]) if item else 0
 
     def add_failure(self, address: str, now: datetime) -> None:
         """Count one more."""
-        request = {
-            "TableName": self._table,
-            "Key": {"key_id": {"S": attempts_id(address, now)}},
-            "UpdateExpression": "ADD failures :one SET purge_after = :then",
-            "ExpressionAttributeValues": {
+        self._table.call(
+            "UpdateItem",
+            Key=_place(attempts_id(address, now)),
+            UpdateExpression="ADD failures :one SET purge_after = :then",
+            ExpressionAttributeValues={
                 ":one": {"N": "1"},
                 ":then": {"N": str(int((now + timedelta(minutes=KEPT_MINUTES)).timestamp()))},
             },
-        }
-        self._call("UpdateItem", request)
+        )
 
     def create(
         self, name: str, scopes: Iterable[str], *, now: datetime | None = None, expires_at: datetime | None = None
@@ -100,8 +95,12 @@ class AccessTable:
         if key.origin is not None:
             item |= {name: {"S": value} for name, value in vars(key.origin).items() if value}
             item["purge_after"] = {"N": str(int(((key.expires_at or key.created_at) + _SESSION_KEPT).timestamp()))}
-        request = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(key_id)"}
-        self._call("PutItem", request, ConditionalCheckFailedException=f"key {key.key_id} exists")
+        self._table.call(
+            "PutItem",
+            conflict=f"key {key.key_id} exists",
+            Item=item,
+            ConditionExpression="attribute_not_exists(key_id)",
+        )
 
     def revoke(self, key_id: str, now: datetime) -> ApiKey:
         """Revoke a key or a session at once and for good; a revoked one stays as it is. Return it.
@@ -116,56 +115,35 @@ class AccessTable:
         if key.revoked_at is not None:
             return key
         witness = surviving_admin(key, keys, now)
-        place = {"TableName": self._table, "ConditionExpression": _VALID}
+        place = {"TableName": self._table.name, "ConditionExpression": _VALID}
         actions: list[dict[str, Any]] = [
             {
                 "Update": {
                     **place,
-                    "Key": {"key_id": {"S": key_id}},
+                    "Key": _place(key_id),
                     "UpdateExpression": "SET revoked_at = :now",
                     "ExpressionAttributeValues": {":now": {"S": _text(now)}},
                 }
             }
         ]
         if witness is not None:
-            actions.append({"ConditionCheck": {**place, "Key": {"key_id": {"S": witness.key_id}}}})
-        lost = f"keys changed while {key_id} was being revoked; try again"
-        self._call("TransactWriteItems", {"TransactItems": actions}, **dict.fromkeys(_CONFLICTS, lost))
+            actions.append({"ConditionCheck": {**place, "Key": _place(witness.key_id)}})
+        self._table.transact(actions, conflict=f"keys changed while {key_id} was being revoked; try again")
         return ApiKey(**{**vars(key), "revoked_at": now})
 
     def end_session(self, key_id: str, now: datetime) -> None:
         """Revoke a session, without reading all keys as ``revoke`` does; one that is gone or revoked stays so."""
-        request = {
-            "TableName": self._table,
-            "Key": {"key_id": {"S": key_id}},
-            "ConditionExpression": f"{_VALID} AND attribute_exists(purge_after)",
-            "UpdateExpression": "SET revoked_at = :now",
-            "ExpressionAttributeValues": {":now": {"S": _text(now)}},
-        }
-        with suppress(ConflictError):
-            self._call("UpdateItem", request, ConditionalCheckFailedException=f"session {key_id} is over")
+        self._table.holds(
+            "UpdateItem",
+            Key=_place(key_id),
+            ConditionExpression=f"{_VALID} AND attribute_exists(purge_after)",
+            UpdateExpression="SET revoked_at = :now",
+            ExpressionAttributeValues={":now": {"S": _text(now)}},
+        )
 
-    def _items(self) -> Iterator[dict[str, Any]]:
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "FilterExpression": "attribute_exists(secret_sha256)",
-        }
-        while True:
-            page = self._call("Scan", request)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _call(self, operation: str, arguments: dict[str, Any], **conflicts: str) -> dict[str, Any]:
-        """Return the answer; ``conflicts`` are messages of ``ConflictError`` by AWS's codes."""
-        try:
-            return self._client.call(operation, arguments)
-        except AwsError as error:
-            if error.code in conflicts:
-                raise ConflictError(conflicts[error.code]) from error
-            raise DependencyUnavailableError("access table does not answer") from error
+def _place(key_id: str) -> dict[str, Any]:
+    return {"key_id": {"S": key_id}}
 
 
 def _text(moment: datetime) -> str:

@@ -9,8 +9,9 @@ from opsloop.errors import ConflictError, DependencyUnavailableError
 MAX_KEYS, MAX_WRITES = 100, 25  # of one BatchGetItem, of one BatchWriteItem
 MAX_ROUNDS = 20  # each does some of a batch: what is left after them means that the table is throttled
 IS_NEW = "attribute_not_exists(pk)"
+_CONDITION_FAILED = "ConditionalCheckFailedException"
 _LOST = {
-    "ConditionalCheckFailedException",
+    _CONDITION_FAILED,
     "ConditionalCheckFailed",  # this, and one below, of an action in a transaction
     "TransactionConflictException",
     "TransactionConflict",
@@ -20,12 +21,13 @@ _LOST = {
 class Table:
     """The table ``name``, which errors call ``what``; ``options`` are those of its client.
 
-    Whatever fails raises ``DependencyUnavailableError``: ``<what>: <AWS's code>``.
+    Whatever fails raises ``DependencyUnavailableError``: ``<what>: <AWS's code>``, or, where anybody may ask, without
+    the code.
     """
 
-    def __init__(self, name: str, what: str, **options: Any) -> None:
+    def __init__(self, name: str, what: str, *, tells_code: bool = True, **options: Any) -> None:
         self.name, self.client = name, JsonClient(DYNAMODB, **options)
-        self._what = what
+        self._what, self._tells_code = what, tells_code
 
     def call(self, operation: str, *, conflict: str = "", **arguments: Any) -> dict[str, Any]:
         """Return the answer of ``operation`` on this table.
@@ -37,9 +39,11 @@ class Table:
     def holds(self, operation: str, **arguments: Any) -> bool:
         """Do ``operation`` if its condition holds; return whether it did."""
         try:
-            self.call(operation, conflict="the condition does not hold", **arguments)
-        except ConflictError:
-            return False
+            self.client.call(operation, {"TableName": self.name, **arguments})
+        except AwsError as error:
+            if error.code == _CONDITION_FAILED:
+                return False
+            raise self._unavailable(error) from error  # a transaction that was met says nothing of the condition
         return True
 
     def get(self, key: Mapping[str, Any], **options: Any) -> dict[str, Any] | None:
@@ -125,7 +129,12 @@ class Table:
         except AwsError as error:
             if conflict and _LOST & {error.code, *error.reasons}:
                 raise ConflictError(conflict) from error
-            raise DependencyUnavailableError(f"{self._what}: {error.code}") from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: AwsError) -> DependencyUnavailableError:
+        return DependencyUnavailableError(
+            f"{self._what}: {error.code}" if self._tells_code else f"{self._what} does not answer"
+        )
 
 
 def place(pk: str, sk: str) -> dict[str, Any]:

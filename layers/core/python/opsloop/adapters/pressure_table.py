@@ -14,8 +14,13 @@ class PressureTable:
 
     def __init__(self, table_name: str, stream: str) -> None:
         self._key = place(PARTITION, stream)
-        patience = {"connect_timeout_s": PATIENCE_S, "read_timeout_s": PATIENCE_S, "attempts": 1}
-        self._table = Table(table_name, "telemetry table: pressure", **patience)
+        self._table = Table(
+            table_name,
+            "telemetry table: pressure",
+            connect_timeout_s=PATIENCE_S,
+            read_timeout_s=PATIENCE_S,
+            attempts=1,
+        )
 
     def get(self) -> Pressure | None:
         """Return the latest measurement, None if there is none; raise ``DependencyUnavailableError``."""

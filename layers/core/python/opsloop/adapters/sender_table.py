@@ -21,8 +21,13 @@ class SenderTable:
     """The senders of one deployment."""
 
     def __init__(self, table_name: str) -> None:
-        once = {"connect_timeout_s": PATIENCE_S, "read_timeout_s": PATIENCE_S, "attempts": 1}
-        self._table = Table(table_name, "telemetry table: senders", **once)  # a second attempt might count twice
+        self._table = Table(
+            table_name,
+            "telemetry table: senders",
+            connect_timeout_s=PATIENCE_S,
+            read_timeout_s=PATIENCE_S,
+            attempts=1,  # a second one might count twice
+        )
 
     def add(self, seen: Seen) -> None:
         """Add to a sender's counts; raise ``DependencyUnavailableError``."""
