@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 SERVICE = f"console-{RUN}"
 HOSTILE = f"<img src=x onerror=alert(1)>-{RUN}"
+LINES = 20
 LINE = "no connection from the pool within 2000 ms: 8 of 8 in use"
 REASON = f"{SERVICE}: 29 % of 275 requests in 5 minutes failed, usual is 0.7 %, at most 3.7 %."
 REFUSED = r"^console: Failed to load resource: the server responded with a status of 401"
@@ -60,7 +62,7 @@ def told(deployment: Deployment, began: datetime) -> None:
         spans = make_spans(service, count=400, start_s=int(began.timestamp()), spread_s=1_200, seed=11, truth=Truth())
         for body in bodies_of(spans, per_body=400):
             assert deployment.post("traces", body).status == 200
-        lines = log_request(service, began, [f"{LINE} {HOSTILE}"] * 20)
+        lines = log_request(service, began, [f"{LINE} {HOSTILE}"] * LINES)
         assert deployment.post("logs", lines, content_type="application/json").status == 200
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -70,11 +72,13 @@ def told(deployment: Deployment, began: datetime) -> None:
         table = AnomalyTable(deployment.stack["anomaly_table"])
         table.put(anomaly(minute_of(began)), judged_to=minute_of(began) + 20)
 
+    question = urlencode({"service": SERVICE, "from": began.isoformat(), "to": datetime.now(UTC).isoformat()})
+
     def is_there() -> bool:
         deployment.invoke("telemetry_fold")
-        span = {"from": began.isoformat(), "to": datetime.now(UTC).isoformat()}
-        has_lines = deployment.is_known(HOSTILE) and deployment.get("/v1/logs", service=SERVICE, **span)["total"] >= 20
-        return has_lines and deployment.is_known(SERVICE)
+        lines = deployment.request("GET", f"/v1/logs?{question}", key=deployment.stack["read_key"])  # 404 at first
+        has_lines = lines.status == 200 and lines.json()["total"] >= LINES
+        return has_lines and deployment.is_known(SERVICE) and deployment.is_known(HOSTILE)
 
     wait_until("what was sent", is_there)
 
