@@ -40,11 +40,9 @@ def test_a_slash_leads_to_the_search_and_escape_out_of_it(page: Page):
 
 def test_g_and_a_letter_lead_to_a_page(page: Page):
     open_page(page, "/?from=now-3h")
-    page.keyboard.press("g")
-    page.keyboard.press("s")
+    page.keyboard.type("gs")
     page.wait_for_url("**/console/services?from=now-3h")
-    page.keyboard.press("g")
-    page.keyboard.press("o")
+    page.keyboard.type("go")
     page.wait_for_url("**/console?from=now-3h")
 
 
