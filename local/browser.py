@@ -139,7 +139,7 @@ def _unpacked(packages: Path, home: Path = HOME) -> Installed:
         {
             "PATH": os.defpath,
             "HOME": str(folder / "home"),
-            "LANG": "C.UTF-8",
+            "LANG": "en_US.UTF-8",  # of C, ICU makes a language that Intl refuses
             "LD_LIBRARY_PATH": str(folder / "lib"),
             "FONTCONFIG_FILE": str(folder / "fonts.conf"),
         },
