@@ -1,5 +1,7 @@
 /** Where the console begins. */
 
+import "./lib/language.ts";
+
 import { render } from "preact";
 
 import { startRefreshing } from "./lib/clock.ts";

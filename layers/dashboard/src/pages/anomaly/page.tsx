@@ -37,6 +37,7 @@ function View({ parameters }: PageProps): JSX.Element {
   return (
     <div class="page">
       <nav aria-label="Way" class="way"><a href={linkTo("/anomalies")}>Anomalies</a> <Icon name="right" size={12} /> <span class="quiet">{id}</span></nav>
+      {!shown.data && <h1 class="only-read">Anomaly</h1>}
       <Loaded query={shown} height={420}>
         {(one) => <Whole one={one} isWaiting={!whole.data && !whole.error} onSaid={quick.error ? whole.reload : quick.reload} />}
       </Loaded>
