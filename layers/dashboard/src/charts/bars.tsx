@@ -3,20 +3,19 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 
 import { useTime } from "../lib/clock.ts";
 import { countText } from "../lib/format.ts";
 import { useStore } from "../lib/store.ts";
 import { colour, isDark } from "../lib/theme.ts";
 import { timeText } from "../lib/time.ts";
+import { usePlot } from "./plot.ts";
 import "./bars.css";
 import { stackedEdges, sumOf } from "./bars.ts";
 import type { BarSeries } from "./bars.ts";
 import { labelsOf, SHARED, zoom } from "./chart.tsx";
 import "./chart.css";
 import type { Grid } from "./grid.ts";
-import { drawingClock } from "./measure.ts";
 import { unknownPainter } from "./painters.ts";
 import { textureOf } from "./texture.ts";
 
@@ -35,11 +34,8 @@ export interface BarsProps {
 /** Stacked bars with their legend. */
 export function Bars(props: BarsProps): JSX.Element {
   const { grid, series, height = 120 } = props;
-  const holder = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
   const dark = useStore(isDark);
   const { zone } = useTime();
-  const clock = useMemo(drawingClock, []);
   const [at, setAt] = useState<number | null>(null);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const drawn = useRef({ grid, unknown: props.unknown ?? [] });
@@ -47,26 +43,13 @@ export function Bars(props: BarsProps): JSX.Element {
   const data = useMemo(() => columnsOf(grid, series, hidden), [grid, series, hidden]);
   const shape = `${series.map((one) => `${one.label}\0${one.colour}\0${one.texture}`).join("\0\0")}|${zone}|${dark}|${height}`;
 
-  useEffect(() => {
-    const { current } = holder;
-    if (!current) return undefined;
-    clock.begin();
-    const options = optionsOf(series, zone, current.clientWidth, height, () => drawn.current, setAt);
-    options.hooks?.draw?.push(clock.end);
-    const made = new uPlot(options, data, current);
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: current.clientWidth, height }));
-    observer.observe(current);
-    return () => {
-      observer.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [shape]);
+  const { holder, redraw } = usePlot(shape, height, (width) => ({
+    options: optionsOf(series, zone, width, height, () => drawn.current, setAt),
+    data,
+  }));
 
   useEffect(() => {
-    clock.begin();
-    plot.current?.setData(data);
+    redraw((made) => made.setData(data));
   }, [data, props.unknown]);
 
   const toggle = (label: string): void => {

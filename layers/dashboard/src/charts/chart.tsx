@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
+import type uPlot from "uplot";
 
 import { Menu } from "../components/controls.tsx";
 import { Icon } from "../components/icon.tsx";
@@ -13,10 +12,10 @@ import { valueText } from "../lib/format.ts";
 import { useStore } from "../lib/store.ts";
 import { colour, isDark } from "../lib/theme.ts";
 import { isoOf, timeText } from "../lib/time.ts";
+import { usePlot } from "./plot.ts"; // its style comes before ours
 import "./chart.css";
 import { csvOf, lonePoints, summaryOf, timesOf, unknownRuns } from "./grid.ts";
 import type { Grid, Values } from "./grid.ts";
-import { drawingClock } from "./measure.ts";
 import { markPainter, unknownPainter } from "./painters.ts";
 import type { Mark } from "./painters.ts";
 
@@ -58,8 +57,6 @@ export const SHARED: uPlot.Cursor.Sync = {
 
 /** A chart with its legend; the page's cursor runs through it, and dragging over it zooms the page's time. */
 export function Chart(props: ChartProps): JSX.Element {
-  const holder = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
   const dark = useStore(isDark);
   const { zone } = useTime();
   const [at, setAt] = useState<number | null>(null);
@@ -67,31 +64,17 @@ export function Chart(props: ChartProps): JSX.Element {
   const { grid, series, band, unit, height = 190 } = props;
   const times = useMemo(() => timesOf(grid), [grid.from, grid.stepS, grid.points]);
   const data = useMemo(() => columnsOf(times, series, band), [times, series, band]);
-  const clock = useMemo(drawingClock, []);
   const shape = `${series.map((one) => `${one.label}\0${one.colour}`).join("\0\0")}|${Boolean(band)}|${unit}|${zone}|${dark}|${height}`;
   const drawn = useRef({ series, marks: props.marks ?? [], grid });
   drawn.current = { series, marks: props.marks ?? [], grid };
 
-  useEffect(() => {
-    const { current } = holder;
-    if (!current) return undefined;
-    clock.begin();
-    const options = optionsOf(props, zone, current.clientWidth, () => drawn.current, setAt);
-    options.hooks?.draw?.push(clock.end);
-    const made = new uPlot(options, data, current);
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: current.clientWidth, height }));
-    observer.observe(current);
-    return () => {
-      observer.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [shape]);
+  const { holder, plot, redraw } = usePlot(shape, height, (width) => ({
+    options: optionsOf(props, zone, width, () => drawn.current, setAt),
+    data,
+  }));
 
   useEffect(() => {
-    clock.begin();
-    plot.current?.setData(data);
+    redraw((made) => made.setData(data));
   }, [data, props.marks]);
 
   useEffect(() => {

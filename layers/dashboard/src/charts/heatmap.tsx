@@ -5,8 +5,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
+import type uPlot from "uplot";
 
 import { useTime } from "../lib/clock.ts";
 import { countText, valueText } from "../lib/format.ts";
@@ -19,11 +18,11 @@ import type { Grid } from "./grid.ts";
 import { drawnBounds, logTicks, mostOf, rowAtShare, rowOf, rowTotals } from "./heat.ts";
 import type { HeatCounts } from "./heat.ts";
 import { heatColours } from "./heat_colours.ts";
+import { usePlot } from "./plot.ts";
 import "./heatmap.css";
 import { unknownPainter } from "./painters.ts";
 import { cellPainter, pointPainter } from "./heat_painters.ts";
 import type { HeatPoint } from "./heat_painters.ts";
-import { drawingClock } from "./measure.ts";
 
 export interface HeatmapProps {
   /** What is drawn: read out. */
@@ -48,8 +47,6 @@ interface Cell {
 
 /** A heat map. Arrow keys move over its cells when it has the focus; what the pointer or they are at is said below. */
 export function Heatmap(props: HeatmapProps): JSX.Element {
-  const holder = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
   const dark = useStore(isDark);
   const { zone } = useTime();
   const [cell, setCell] = useState<Cell | null>(null);
@@ -57,31 +54,17 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   const times = useMemo(() => timesOf(grid), [grid.from, grid.stepS, grid.points]);
   const colours = useMemo(() => heatColours(dark), [dark]);
   const most = useMemo(() => mostOf(props.counts), [props.counts]);
-  const clock = useMemo(drawingClock, []);
   const drawn = useRef({ props, colours, most });
   drawn.current = { props, colours, most };
   const shape = `${grid.from} ${grid.stepS} ${grid.points} ${props.bounds.join()}|${props.unit}|${zone}|${dark}|${height}`;
 
-  useEffect(() => {
-    const { current } = holder;
-    if (!current) return undefined;
-    clock.begin();
-    const options = optionsOf(zone, current.clientWidth, height, () => drawn.current, setCell);
-    options.hooks?.draw?.push(clock.end);
-    const made = new uPlot(options, [times, times.map(() => null)], current);
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: current.clientWidth, height }));
-    observer.observe(current);
-    return () => {
-      observer.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [shape]);
+  const { holder, plot, redraw } = usePlot(shape, height, (width) => ({
+    options: optionsOf(zone, width, height, () => drawn.current, setCell),
+    data: [times, times.map(() => null)],
+  }));
 
   useEffect(() => {
-    clock.begin();
-    plot.current?.redraw(false);
+    redraw((made) => made.redraw(false));
   }, [props.counts, props.points]);
 
   const move = (event: KeyboardEvent): void => {
