@@ -2,7 +2,7 @@
 PYTHON ?= python3
 STAGE ?= dev
 BIN := .venv/bin
-IN_PARALLEL := -n 2 --dist loadgroup
+IN_PARALLEL := -n 3 --dist loadgroup
 .DEFAULT_GOAL := help
 .PHONY: help setup run opensearch stop fault told console site screenshots clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
