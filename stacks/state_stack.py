@@ -41,6 +41,13 @@ LOG_LIFECYCLE = (  # state/ is named by items that do not expire: no rule may to
     ),
     s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
 )
+BACKUP_LIFECYCLE = (  # how long dumps are kept is backup_prune's; what it deletes can be brought back for a while
+    s3.LifecycleRule(
+        noncurrent_version_expiration=Duration.days(30),
+        expired_object_delete_marker=True,
+        abort_incomplete_multipart_upload_after=Duration.days(1),
+    ),
+)
 ACCESS_LOG = {
     "time": "$context.requestTime",
     "request_id": "$context.requestId",
@@ -82,11 +89,13 @@ class StateStack(Stack):
         self.log = self._table("Log", sorted_by="sk", expires=True)
         self.anomaly = self._table("Anomaly", sorted_by="sk", expires=True)
         self.alert = self._table("Alert", sorted_by="sk", expires=True)
+        self.backup = self._table("Backup", sorted_by="sk", expires=True)  # dumps, proofs and deletions stay
         self.access_logs = self._access_log_bucket()
         self.segments = self._bucket("Segments", expires_after_days=SEGMENT_DAYS)
         self.quarantine = self._bucket("Quarantine", expires_after_days=QUARANTINE_DAYS, is_versioned=True)
         self.imports = self._bucket("Import", expires_after_days=IMPORT_DAYS, is_versioned=True, tells=True)
         self.logs = self._bucket("Logs", tells=True, lifecycle=LOG_LIFECYCLE)
+        self.backups = self._bucket("Backups", is_versioned=True, tells=True, lifecycle=BACKUP_LIFECYCLE, has_lock=True)
         self.stream = self._stream(shards, stream_retention_h)
         self.bus = events.EventBus(self, "Bus", event_bus_name=deployment.prefix)
         self.bus.apply_removal_policy(deployment.removal_policy)
@@ -181,11 +190,13 @@ class StateStack(Stack):
         is_versioned: bool = False,
         tells: bool = False,
         lifecycle: Sequence[s3.LifecycleRule] = (),
+        has_lock: bool = False,
     ) -> s3.Bucket:
         """Return a bucket; objects that are named by their content need no versions, others do.
 
         One that ``tells`` has an event on the account's default bus for every object. ``lifecycle`` is in the place of
-        one age at which all objects expire.
+        one age at which all objects expire. In one that ``has_lock`` objects may be locked against deletion, each by
+        itself.
         """
         old = s3.LifecycleRule(
             expiration=Duration.days(expires_after_days),
@@ -202,6 +213,7 @@ class StateStack(Stack):
             minimum_tls_version=1.2 if self.deployment.requires_tls else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             versioned=is_versioned,
+            object_lock_enabled=has_lock or None,
             lifecycle_rules=list(lifecycle) or [old],
             server_access_logs_bucket=self.access_logs,
             server_access_logs_prefix=f"{id_.lower()}/",
@@ -283,6 +295,7 @@ class StateStack(Stack):
             ("QuarantineBucket", self.quarantine.bucket_name),
             ("ImportBucket", self.imports.bucket_name),
             ("LogBucket", self.logs.bucket_name),
+            ("BackupBucket", self.backups.bucket_name),
             ("BusName", self.bus.event_bus_name),
             ("AlarmTopic", self.alarms.topic_arn),
             ("SearchEndpoint", self.search_endpoint or "none"),

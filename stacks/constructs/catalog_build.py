@@ -27,6 +27,23 @@ BUILT_IN = {
     "anomaly": {},
     "runbook": "",
 }
+DATABASE = {
+    "description": "",
+    "secret": "",
+    "source_name": "",
+    "schemas": [],
+    "exclude_schemas": [],
+    "every_h": 6,
+    "format": "custom",
+    "retention": "standard",
+    "legal_hold": False,
+    "object_lock_days": 0,
+    "assertions": [],
+    "sources": [],
+}
+OBJECTIVES = {1: (300, 3600), 2: (900, 14_400), 3: (3600, 86_400)}  # tier -> RPO and RTO in seconds
+STANDARD = {"name": "standard", "policy": "rolling", "days": 30}  # the class where none is named
+RETENTION = {"mode": "suggest", "keep": 0, "days": 0, "daily": 0, "weekly": 0, "monthly": 0, "yearly": 0, "minimum": 3}
 UNDECLARED = {"tier": 4, "owner": "nobody", "contact": "nobody", "environment": "production"}
 NEEDED = ("tier", "owner", "contact", "environment")
 ONCE = ("defaults", "undeclared")
@@ -55,6 +72,7 @@ def compile_catalog(folder: Path = CATALOG, *, root: Path = ROOT, schema: Path =
             *_repeated_names(sources),
             *_missing_fields(sources),
             *_unknown_services(sources),
+            *_unknown_in_databases(sources),
         ]
     if faults:
         raise SourceError(faults)
@@ -62,7 +80,8 @@ def compile_catalog(folder: Path = CATALOG, *, root: Path = ROOT, schema: Path =
         "format": FORMAT,
         "services": sorted(_services(sources), key=lambda service: str(service["name"])),
         "streams": {stream["name"]: stream["fingerprint_window_s"] for stream in _streams(sources)},
-        "channels": sorted(_channels(sources), key=lambda channel: str(channel["name"])),
+        "channels": sorted(_section_items(sources, "channels"), key=lambda channel: str(channel["name"])),
+        **_backups(sources),
         "undeclared": BUILT_IN | UNDECLARED | _section(sources, "undeclared"),
     }
     return json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
@@ -127,9 +146,46 @@ def _streams(sources: list[YamlSource]) -> Iterator[dict[str, Any]]:
         yield from (source.data or {}).get("streams", [])
 
 
-def _channels(sources: list[YamlSource]) -> Iterator[dict[str, Any]]:
+def _section_items(sources: list[YamlSource], section: str) -> Iterator[dict[str, Any]]:
     for source in sources:
-        yield from (source.data or {}).get("channels", [])
+        yield from (source.data or {}).get(section, [])
+
+
+def _backups(sources: list[YamlSource]) -> dict[str, Any]:
+    """Return what is declared of databases: objectives filled in by tier, and the retention class that is usual."""
+    by_tier = OBJECTIVES | {one["tier"]: (one["rpo_s"], one["rto_s"]) for one in _section_items(sources, "objectives")}
+    classes = {one["name"]: RETENTION | one for one in [STANDARD, *_section_items(sources, "retention")]}
+    databases = []
+    for one in _section_items(sources, "databases"):
+        rpo_s, rto_s = by_tier[one["tier"]]
+        whole = DATABASE | {"rpo_s": rpo_s, "rto_s": rto_s} | one
+        databases.append(whole | {"source_name": whole["source_name"] or whole["name"]})
+    disasters = [{"description": "", "steps": []} | one for one in _section_items(sources, "disasters")]
+    return {
+        "databases": sorted(databases, key=lambda one: str(one["name"])),
+        "retention": [classes[name] for name in sorted(classes)],
+        "disasters": sorted(disasters, key=lambda one: str(one["name"])),
+    }
+
+
+def _unknown_in_databases(sources: list[YamlSource]) -> Iterator[str]:
+    """Say where databases and disasters name what nobody declared."""
+    services = sorted(service["name"] for _, _, service in _declared(sources))
+    classes = sorted({"standard", *(one["name"] for one in _section_items(sources, "retention"))})
+    databases = sorted(one["name"] for one in _section_items(sources, "databases"))
+    for source in sources:
+        for place, one in enumerate((source.data or {}).get("databases", [])):
+            if one["service"] not in services:
+                problem = f"{one['service']} is not a declared service; {_nearest(one['service'], services)}"
+                yield source.fault(("databases", place, "service"), problem)
+            if one.get("retention", "standard") not in classes:
+                problem = f"{one['retention']} is not a retention class; {_nearest(one['retention'], classes)}"
+                yield source.fault(("databases", place, "retention"), problem)
+        for place, one in enumerate((source.data or {}).get("disasters", [])):
+            for index, name in enumerate(one["databases"]):
+                if name not in databases:
+                    problem = f"{name} is not a declared database; {_nearest(name, databases)}"
+                    yield source.fault(("disasters", place, "databases", index), problem)
 
 
 def _unknown_services(sources: list[YamlSource]) -> Iterator[str]:
@@ -151,12 +207,13 @@ def _repeated_sections(sources: list[YamlSource]) -> Iterator[str]:
 
 
 def _repeated_names(sources: list[YamlSource]) -> Iterator[str]:
-    for section in ("services", "streams", "channels"):
+    for section in ("services", "streams", "channels", "databases", "objectives", "retention", "disasters"):
+        key = "tier" if section == "objectives" else "name"
         seen: dict[str, str] = {}
         for source in sources:
             for index, one in enumerate((source.data or {}).get(section, [])):
-                path: Path_ = (section, index, "name")
-                name = one["name"]
+                path: Path_ = (section, index, key)
+                name = str(one[key])
                 if name in seen:
                     yield source.fault(path, f"{name} is already declared in {seen[name]}; keep one")
                 else:

@@ -112,6 +112,8 @@ def _adapter_may(file: str, module: str) -> bool:
         return Path(file).name == f"{top.removeprefix('opsloop_')}_layer.py"
     if module.startswith("opsloop.adapters.aws_"):  # the client that several adapters share, as they share boto3
         return True
+    if Path(file).name.startswith("postgres_"):  # one adapter in several modules: server, tools and driver
+        return top == "psycopg" or module.startswith("opsloop.adapters.postgres_") or _is_shared(module)
     if Path(file).name.startswith("search_"):  # one adapter in several modules; its client in those that speak to it
         is_client = top in {"opensearchpy", "urllib3"} and Path(file).name.startswith("search_opensearch")
         return is_client or module.startswith("opsloop.adapters.search_") or _is_shared(module)

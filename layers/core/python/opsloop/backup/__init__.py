@@ -1,0 +1,1 @@
+"""Backup: could we restore, how fast, how much would we lose?"""
