@@ -108,9 +108,10 @@ def _explain(source: YamlSource, error: ValidationError) -> Iterator[str]:
         yield source.fault(path, f"{_shown(instance)} is wrong; write {_right(schema)}")
 
 
-def _nearest(word: object, known: list[str]) -> str:
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"write one of {', '.join(known)}"
+def _nearest(word: object, known: list[Any]) -> str:
+    words = [str(one) for one in known]
+    near = difflib.get_close_matches(str(word), words, n=1) if isinstance(word, str) else []
+    return f"did you mean {near[0]}?" if near else f"write one of {', '.join(words)}"
 
 
 def _shown(value: object) -> str:
