@@ -281,3 +281,50 @@ class VerificationFailed:
 
     database: str
     verification: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ObjectiveMissed:
+    """An objective of a database is missed, or (``standing`` ``unknown``) nobody can say whether it is met.
+
+    ``objective`` is ``freshness``, ``proof``, ``rpo``, ``rto`` or ``size``; ``episode`` names what goes on since
+    ``since`` until an ``ObjectiveMet`` of the same name. ``measured`` and ``target`` are in ``unit``. ``recoverable`` is
+    what could be had back at that moment, None if nothing.
+    """
+
+    TYPE: ClassVar[str] = "backup.objective_missed"
+
+    database: str
+    service: str
+    tier: int
+    objective: str
+    episode: str
+    standing: str
+    since: str
+    sentence: str
+    advice: tuple[str, ...]
+    measured: float | None
+    target: float | None
+    unit: str
+    recoverable: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class ObjectiveMet:
+    """What an ``ObjectiveMissed`` told of is over: its fields, as they are now, and when it began."""
+
+    TYPE: ClassVar[str] = "backup.objective_met"
+
+    database: str
+    service: str
+    tier: int
+    objective: str
+    episode: str
+    standing: str
+    since: str
+    sentence: str
+    advice: tuple[str, ...]
+    measured: float | None
+    target: float | None
+    unit: str
+    recoverable: Mapping[str, Any] | None
