@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from opsloop.backup.key import ENDINGS
 from opsloop.backup.model import Dump, Format, Manifest, Verdict, Verification
 from opsloop.dataclass import dataclass
 
@@ -16,15 +17,7 @@ VERIFICATION_SUFFIX = ".verification.json"
 PARTIAL_SUFFIX = ".partial"  # what is not whole yet; never listed
 ATTEMPTS_KEPT = 100
 
-_ENDINGS = {
-    ".dump": Format.CUSTOM,
-    ".sql.gz": Format.SQL_GZ,
-    ".sql.zst": Format.SQL_ZST,
-    ".sql": Format.SQL,
-    ".tar.gz": Format.TAR,
-    ".tar": Format.TAR,
-}
-_STAMPED = re.compile(r"(?P<name>.+)-(?P<stamp>\d{8}T\d{6}Z)")
+_STAMPED = re.compile(r"(?P<name>.+)[-_](?P<stamp>\d{8}T\d{6}Z)")
 _STAMP = "%Y%m%dT%H%M%SZ"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -52,13 +45,13 @@ def format_of(path: str) -> Format | None:
     name = path.rpartition("/")[2]
     if name.startswith(".") or name.endswith(PARTIAL_SUFFIX):
         return None
-    return next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending) and name != ending), None)
+    return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending) and name != ending), None)
 
 
 def named_in(path: str) -> tuple[str, datetime | None]:
     """Return the database and the time that a dump's name says; without a time in it, the whole stem and None."""
     name = path.rpartition("/")[2]
-    ending = next((one for one in _ENDINGS if name.endswith(one)), "")
+    ending = next((one for one in ENDINGS if name.endswith(one)), "")
     stem = name.removesuffix(ending)
     if found := _STAMPED.fullmatch(stem):
         try:
