@@ -12,6 +12,7 @@ FROZEN = {
     "Access9901B1FF": "AWS::DynamoDB::Table",
     "Alert8B5C7F27": "AWS::DynamoDB::Table",
     "Anomaly40552F63": "AWS::DynamoDB::Table",
+    "BackupDA3807AC": "AWS::DynamoDB::Table",
     "Health02A586CD": "AWS::DynamoDB::Table",
     "KpiAE9C2AE0": "AWS::DynamoDB::Table",
     "Log95422804": "AWS::DynamoDB::Table",
@@ -21,6 +22,7 @@ FROZEN = {
     "Quarantine23FF09FE": "AWS::S3::Bucket",
     "Import98530AF4": "AWS::S3::Bucket",
     "Logs6819BB44": "AWS::S3::Bucket",
+    "Backups9A29A52D": "AWS::S3::Bucket",
     "AccessLogs8B620ECA": "AWS::S3::Bucket",
     "BusEA82B648": "AWS::Events::EventBus",
     "Key961B73FD": "AWS::KMS::Key",
@@ -36,6 +38,7 @@ OUTPUTS = {f"{id_[:-8]}Table" for id_, kind in FROZEN.items() if kind == "AWS::D
     "QuarantineBucket",
     "ImportBucket",
     "LogBucket",
+    "BackupBucket",
     "BusName",
     "AlarmTopic",
     "SearchEndpoint",
@@ -120,7 +123,8 @@ def test_buckets_are_private_encrypted_logged_and_cleaned(prod: dict[str, Templa
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, id_
         rules = bucket["LifecycleConfiguration"]["Rules"]
         assert all(rule["Status"] == "Enabled" for rule in rules), id_
-        assert any(rule.get("ExpirationInDays", 0) > 0 for rule in rules), id_
+        is_backup = id_.startswith("Backups")  # backup_prune deletes dumps, by their retention class
+        assert any(rule.get("ExpirationInDays", 0) > 0 for rule in rules) is not is_backup, id_
         (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         is_log = id_.startswith("AccessLogs")
         algorithm = encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
@@ -165,6 +169,25 @@ def test_logs_are_hot_for_90_days_then_in_glacier_and_deleted_after_7_years(prod
     assert of["raw/"]["ExpirationInDays"] == 3
     assert of[""]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert "ExpirationInDays" not in of[""]  # the states of the miners, under state/, stay
+
+
+def test_dumps_can_be_locked_and_brought_back_and_tell_of_their_arrival(prod: dict[str, Template]) -> None:
+    (backups,) = [body for id_, body in resources(prod["State"], "S3::Bucket").items() if id_.startswith("Backups")]
+    bucket = backups["Properties"]
+    assert bucket["ObjectLockEnabled"] is True
+    assert "ObjectLockConfiguration" not in bucket  # each dump is locked by itself, as the catalog says of its database
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+def test_no_dump_ends_by_its_age_alone_and_no_unfinished_one_stays(prod: dict[str, Template]) -> None:
+    (backups,) = [body for id_, body in resources(prod["State"], "S3::Bucket").items() if id_.startswith("Backups")]
+    (rule,) = backups["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert "Prefix" not in rule
+    assert "ExpirationInDays" not in rule
+    assert rule["ExpiredObjectDeleteMarker"] is True
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
 def test_large_pattern_counts_outlive_the_items_that_name_them(prod: dict[str, Template]) -> None:

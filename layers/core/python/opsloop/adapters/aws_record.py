@@ -65,12 +65,13 @@ def _made(kind: Any, value: Any) -> Any:
     if issubclass(kind, Enum):
         return kind(value)
     if hasattr(kind, "__dataclass_fields__"):
-        fields = _fields(kind)
+        described: Any = kind
+        fields = _fields(described)
         return kind(**{name: _made(fields[name], item) for name, item in value.items() if name in fields})
     return value
 
 
 @cache
-def _fields(kind: type) -> dict[str, Any]:
+def _fields(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    return {name: hints[name] for name in kind.__match_args__}  # type: ignore[attr-defined]
+    return {name: hints[name] for name in kind.__match_args__}
