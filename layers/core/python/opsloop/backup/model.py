@@ -92,7 +92,9 @@ class Manifest:
     that a difference says where it lies. ``sequences`` are (last_value, is_called). ``large_objects`` has ``count``,
     ``bytes`` and ``hash``. ``invalid`` lists constraints and indexes that were not valid at the source either.
     ``wal_lsn`` and ``timeline`` say where in the write-ahead log the snapshot lies. ``dump_*`` and ``sha256`` are of
-    the finished file.
+    the finished file. ``objects`` has, by kind and name, the short definitions themselves, or a short hash of longer
+    ones, so that a difference can be named; ``sequences_after`` the sequences that moved while the dump was written,
+    as they stood behind it (no snapshot holds a sequence).
     """
 
     database: str  # as the server names it
@@ -117,6 +119,8 @@ class Manifest:
     dump_bytes: int = 0
     sha256: str = ""
     pg_dump_version: str = ""
+    objects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sequences_after: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
