@@ -10,7 +10,7 @@ from pathlib import Path
 from local.opensearch.build import command
 from local.state import LOOPBACK, REGION, ROOT, TOOLS, VENV, StateDir, remembered_ports
 
-ORDER = ("opensearch", "sink", "cloud", "pump", "demo")  # started in this order, ended in reverse
+ORDER = ("opensearch", "database", "sink", "cloud", "pump", "demo")  # started in this order, ended in reverse
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 
@@ -81,6 +81,12 @@ def sink(state: StateDir) -> Service:
     return Service("sink", words, base_environment(state))
 
 
+def database(state: StateDir) -> Service:
+    """Return the PostgreSQL of the demonstration shop."""
+    words = [str(VENV / "bin" / "python"), "-m", "local.database", "--state-dir", str(state.root)]
+    return Service("database", words, base_environment(state))
+
+
 def demo(state: StateDir) -> Service:
     """Return the demonstration shop with its load generator."""
     command = [str(VENV / "bin" / "python"), "-m", "local.demo", "--state-dir", str(state.root)]
@@ -96,6 +102,7 @@ def opensearch(state: StateDir) -> Service:
 
 BUILDERS: dict[str, Callable[[StateDir], Service]] = {
     "opensearch": opensearch,
+    "database": database,
     "sink": sink,
     "cloud": cloud,
     "pump": pump,
