@@ -11,6 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 from stacks.access_stack import AccessStack, Identity
 from stacks.alert_stack import AlertStack
 from stacks.anomaly_stack import AnomalyStack
+from stacks.backup_stack import BackupStack
 from stacks.constructs.deployment import Deployment
 from stacks.constructs.layer_build import RUNNING, LayerBuildError, Target, machine_architecture
 from stacks.constructs.search_domain import SearchChoice
@@ -74,6 +75,7 @@ def build(app: App) -> App:
     LogStack(app, "Log", state=state, **common("log"))
     AnomalyStack(app, "Anomaly", state=state, **common("anomaly"))
     AlertStack(app, "Alert", state=state, **_telling(app, stage), **common("alert"))
+    BackupStack(app, "Backup", state=state, **common("backup"))
     DashboardStack(app, "Dashboard", state=state, **common("dashboard"))
     HealthStack(app, "Health", state=state, metrics_every=METRICS_EVERY.get(stage), **common("health"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -2,8 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from opsloop.backup.model import Cause
+from opsloop.clock import format_time
 from opsloop.dataclass import dataclass
 
 
@@ -46,3 +48,27 @@ class Take:
     def is_over(self) -> bool:
         """Return whether nothing is left to do."""
         return self.state in (TakeState.TAKEN, TakeState.FAILED)
+
+
+def take_id(take: Take) -> str:
+    """Return what names a dump that was asked for, once and for all."""
+    return f"{take.database}/{format_time(take.slot)}"
+
+
+def take_json(take: Take) -> dict[str, Any]:
+    """Return what answers tell of a dump that was asked for."""
+    return {
+        "id": take_id(take),
+        "database": take.database,
+        "slot": format_time(take.slot),
+        "cause": take.cause.value,
+        "state": take.state.value,
+        "attempts": take.attempts,
+        "requested_at": format_time(take.requested_at),
+        "started_at": format_time(take.started_at) if take.started_at else None,
+        "ended_at": format_time(take.ended_at) if take.ended_at else None,
+        "dump_id": take.dump_id or None,
+        "bytes": take.bytes or None,
+        "rows": take.rows,
+        "why": take.why or None,
+    }
