@@ -24,6 +24,7 @@ _SAID = re.compile(rb"^-- PostgreSQL database (cluster )?dump\r?$", re.M)
 _STATEMENT = re.compile(
     rb"^\s*(SET|CREATE|COPY|INSERT|BEGIN|ALTER|DROP|SELECT|COMMENT|GRANT|\\connect|\\restrict)\b", re.M | re.I
 )
+_FOREIGN = re.compile(rb"^(-- (MySQL|MariaDB) dump|PRAGMA foreign_keys)", re.M)
 
 
 class Kind(StrEnum):
@@ -88,7 +89,7 @@ def kind_of(head: bytes) -> Kind:
 def is_sql(head: bytes) -> bool:
     """Return whether text begins like a plain dump: by pg_dump's own words, or with a statement that a dump has."""
     text = head.removeprefix(b"\xef\xbb\xbf")
-    if b"\x00" in text:
+    if b"\x00" in text or _FOREIGN.search(text):
         return False
     return _SAID.search(text) is not None or _STATEMENT.search(text) is not None
 
@@ -103,6 +104,8 @@ def what_instead(head: bytes) -> str:
         return "text in UTF-16, as an older PowerShell's > writes it; let pg_dump write the file with --file"
     if head.startswith(b"PK\x03\x04"):
         return "a zip file; pg_dump writes none"
+    if _FOREIGN.search(head):
+        return "a dump of another database system"
     if head[:1] in (b"{", b"["):
         return "JSON"
     if head[:1] == b"<":

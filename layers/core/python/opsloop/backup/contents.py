@@ -18,7 +18,7 @@ _DATA = {"TABLE DATA", "BLOBS", "SEQUENCE SET", "MATERIALIZED VIEW DATA", "STATI
 @dataclass(frozen=True)
 class Entry:
     """One object of an archive. ``position`` is where its data lies in a custom archive, None where it has none or
-    the archive does not say; ``file`` its file in a directory."""
+    the archive does not say, ``flag_at`` the byte that tells which; ``file`` its file in a directory."""
 
     entry_id: int
     kind: str  # desc: TABLE, TABLE DATA, INDEX, EXTENSION ...
@@ -30,6 +30,7 @@ class Entry:
     copy: str = ""
     position: int | None = None
     file: str = ""
+    flag_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,15 @@ def _read_entry(reader: Reader, header: Header) -> Entry:
     owner, _with_oids = reader.text() or "", reader.text()
     while reader.text() is not None:
         pass  # what it depends on
-    position, file = None, ""
+    position, file, flag_at = None, "", 0
     if header.format == "custom":
+        flag_at = reader.stream.tell()
         flag, offset = reader.byte(), int.from_bytes(reader.bytes(header.offset_bytes), "little")
         position = offset if flag == 2 else None
         has_data = has_data or flag == 2
     else:
         file = reader.text() or ""
-    return Entry(entry_id, kind, schema, name, owner, definition, has_data, copy, position, file)
+    return Entry(entry_id, kind, schema, name, owner, definition, has_data, copy, position, file, flag_at)
 
 
 def list_lines(entries: Iterable[Entry]) -> str:

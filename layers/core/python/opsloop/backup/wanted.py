@@ -40,9 +40,9 @@ class Wanted:
     """
 
     database: str
+    now: datetime
     source_name: str = ""
     assertions: tuple[Assertion, ...] = ()
-    now: datetime = field(default=datetime.min)  # noqa: DTZ901 -- always given by those who verify
     max_age_s: float | None = None
     newer_than: datetime | None = None
     cause: Cause = Cause.REQUEST
