@@ -13,12 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from local.database.server import FACTS, read_facts
 from local.demo.fault import read_fault
+from local.demo.housekeeping import Housekeeper
 from local.demo.load import Load
 from local.demo.service import LOOPBACK
 from local.demo.shop import Shop
 from local.demo.telemetry import Destination
 from local.demo.truth import Truth
+from local.state import StateDir
 
 DRAIN_S = 1.0
 FLUSH_S = 3.0
@@ -40,8 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
     stack = json.loads((options.state_dir / "stack.json").read_text())
     truth = Truth(started_ns=time.time_ns())
     destination = Destination(stack["api_url"], stack["ingest_key"])
-    shop = Shop(destination, truth, seed=options.seed, prefix=options.prefix)
+    state = StateDir(options.state_dir)
+    database = (lambda name: address(state, name)) if state.read(FACTS) else None
+    shop = Shop(destination, truth, seed=options.seed, prefix=options.prefix, database=database)
     shop.start()
+    if database:
+        Housekeeper(database).start()
     server = serve_truth(truth, shop)
     load = None if options.services_only else Load(shop.web.port, seed=options.seed, rate=options.rate)
     if load:
@@ -59,6 +66,20 @@ def main(arguments: list[str] | None = None) -> int:
     snapshot = truth.snapshot()
     _write(options.state_dir / "demo-truth.json", snapshot)
     return report(snapshot["delivery"])
+
+
+def address(state: StateDir, name: str) -> str:
+    """Return how the service ``name`` connects to its database, as the state directory says at this moment.
+
+    Raises
+    ------
+    OSError
+        If the database is being made and not filled yet.
+    """
+    facts = read_facts(state)
+    if facts is None:
+        raise OSError("it is not filled yet")
+    return facts.dsn(name, name)
 
 
 def wait(stop: threading.Event, duration_s: float | None) -> None:

@@ -175,12 +175,15 @@ class Service:
 
     @contextmanager
     def step(self, name: str, request: Request, *, median_ms: float) -> Iterator[Span]:
-        """An internal span around work whose duration is lognormal around ``median_ms``."""
+        """An internal span around work whose duration is lognormal around ``median_ms``, or longer if the work is."""
         with self.telemetry.tracer.start_as_current_span(name) as span:
             fault = self._fault()
             slower = fault.latency_factor if fault else 1.0
-            time.sleep(latency_s(request.draw, median_ms=median_ms * slower))
-            yield span
+            end = time.monotonic() + latency_s(request.draw, median_ms=median_ms * slower)
+            try:
+                yield span
+            finally:
+                time.sleep(max(0.0, end - time.monotonic()))
 
     def _fault(self) -> Fault | None:
         return self.fault if self.fault and self.fault.is_active(time.time()) else None

@@ -1,11 +1,7 @@
 """The shop: web calls orders, orders calls payments."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-
-from opentelemetry.metrics import CallbackOptions, Observation
+import secrets
+from collections.abc import Callable
 
 from local.demo.behaviour import (
     ASK_BANK_MS,
@@ -32,12 +28,13 @@ from local.demo.behaviour import (
     STOCK_FAILURE_RATIO,
     STORE_ORDER_MS,
 )
+from local.demo.books import MemoryOrders, MemoryPayments, OrderBook, PaymentBook, PostgresOrders, PostgresPayments
+from local.demo.pool import ConnectionPool
 from local.demo.service import Answer, Request, Service
 from local.demo.telemetry import Destination, ServiceTelemetry
 from local.demo.truth import Truth
 
-KEPT_ORDERS = 10_000
-POOL_SIZE = 8
+Address = Callable[[str], str]  # how to connect to the database of that name, now
 
 
 class Shop:
@@ -53,9 +50,19 @@ class Shop:
         Decides latencies and failures.
     prefix : str
         Put before each service name, so that two shops can report to one opsloop.
+    database : callable, optional
+        Says how to connect to the database ``orders`` or ``payments``. Without it the shop remembers in memory.
     """
 
-    def __init__(self, destination: Destination, truth: Truth, *, seed: int, prefix: str = "") -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        truth: Truth,
+        *,
+        seed: int,
+        prefix: str = "",
+        database: Address | None = None,
+    ) -> None:
         def service(name: str, *, gzip: bool = False, exponential: bool = False) -> Service:
             telemetry = ServiceTelemetry(prefix + name, destination, truth, gzip=gzip, exponential=exponential)
             return Service(telemetry, truth, seed=seed)
@@ -64,8 +71,10 @@ class Shop:
         self.orders = service("orders", gzip=True)
         self.web = service("web")
         self.services = [self.web, self.orders, self.payments]
-        Payments(self.payments)
-        Orders(self.orders, self.payments)
+        self._pools: list[ConnectionPool] = []
+        orders, payments = self._books(database)
+        Payments(self.payments, payments)
+        Orders(self.orders, self.payments, orders)
         Web(self.web, self.orders)
 
     def start(self) -> None:
@@ -77,6 +86,17 @@ class Shop:
         """Take no more requests, callers first."""
         for service in self.services:
             service.stop()
+        for pool in self._pools:
+            pool.close()
+
+    def _books(self, database: Address | None) -> tuple[OrderBook, PaymentBook]:
+        if database is None:
+            return MemoryOrders(), MemoryPayments()
+        orders = ConnectionPool("orders", lambda: database("orders"), self.orders.telemetry)
+        payments = ConnectionPool("payments", lambda: database("payments"), self.payments.telemetry)
+        self._pools += [orders, payments]
+        run = secrets.token_hex(4)  # the numbers of requests begin anew with every shop
+        return PostgresOrders(orders, run), PostgresPayments(payments, run)
 
 
 class Web:
@@ -131,94 +151,75 @@ class Web:
 class Orders:
     """Places orders and knows their state."""
 
-    def __init__(self, service: Service, payments: Service) -> None:
+    def __init__(self, service: Service, payments: Service, book: OrderBook) -> None:
         self._service = service
         self._payments = payments
-        self._orders: OrderedDict[str, str] = OrderedDict()  # order id -> payment id
-        self._lock = threading.Lock()
-        self._pool = threading.BoundedSemaphore(POOL_SIZE)
-        self._in_use = 0
-        service.telemetry.meter.create_observable_gauge(
-            "db.client.connection.count", [self._pool_use], unit="{connection}"
-        )
+        self._book = book
         self._placed = service.telemetry.meter.create_counter("shop.orders.placed", unit="{order}")
         service.route("POST", "/orders", self.place)
         service.route("GET", "/orders/{id}", self.show)
 
     def place(self, request: Request) -> Answer:
-        """Reserve stock, take the money, remember the order."""
-        with self._connection(), self._service.step("reserve stock", request, median_ms=RESERVE_MS):
+        """Reserve stock, take the money, write the order down."""
+        items = request.body["items"]
+        with self._service.step("reserve stock", request, median_ms=RESERVE_MS):
             if request.draw.random() < STOCK_FAILURE_RATIO:
                 return Answer(500, {"error": STOCK_FAILED})
-        body = {"amount_cents": 999 * len(request.body["items"]), "payment": request.number}
+            self._book.reserve(items)
+        body = {"amount_cents": 999 * len(items), "payment": request.number}
         paid = self._service.call(self._payments, "POST", "/payments", "/payments", request, body)
-        if paid.status >= 500:
-            return Answer(502, {"error": NOT_PAID})
         if paid.status >= 400:
-            return paid
-        with self._connection(), self._service.step("store order", request, median_ms=STORE_ORDER_MS):
-            self._remember(str(request.number), str(paid.body["id"]))
+            self._book.release(items)
+            return paid if paid.status < 500 else Answer(502, {"error": NOT_PAID})
+        with self._service.step("store order", request, median_ms=STORE_ORDER_MS):
+            self._book.place(request.number, items, str(paid.body["id"]))
         self._placed.add(1)
         return Answer(201, {"id": str(request.number)})
 
     def show(self, request: Request) -> Answer:
         """An order and how it was paid."""
-        with self._connection(), self._service.step("load order", request, median_ms=LOAD_ORDER_MS), self._lock:
-            payment = self._orders.get(request.parameters["id"])
+        with self._service.step("load order", request, median_ms=LOAD_ORDER_MS):
+            payment = self._book.payment_of(request.parameters["id"])
         if payment is None:
             return Answer(404, {"error": "no such order"})
         path = f"/payments/{payment}/status"
         state = self._service.call(self._payments, "GET", "/payments/{id}/status", path, request, None)
         return Answer(200, {"id": request.parameters["id"], "paid": state.body.get("state", "unknown")})
 
-    @contextmanager
-    def _connection(self) -> Iterator[None]:
-        with self._pool:
-            with self._lock:
-                self._in_use += 1
-            try:
-                yield
-            finally:
-                with self._lock:
-                    self._in_use -= 1
-
-    def _remember(self, order: str, payment: str) -> None:
-        with self._lock:
-            self._orders[order] = payment
-            while len(self._orders) > KEPT_ORDERS:
-                self._orders.popitem(last=False)
-
-    def _pool_use(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [
-            Observation(self._in_use, {"db.client.connection.state": "used"}),
-            Observation(POOL_SIZE - self._in_use, {"db.client.connection.state": "idle"}),
-        ]
-
 
 class Payments:
     """Takes money through a bank that fails now and then."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, book: PaymentBook) -> None:
         self._service = service
+        self._book = book
         self._taken = service.telemetry.meter.create_counter("shop.payments.taken", unit="{payment}")
         self._amounts = service.telemetry.meter.create_histogram("shop.payment.amount", unit="EUR")
         service.route("POST", "/payments", self.pay)
         service.route("GET", "/payments/{id}/status", self.status)
 
     def pay(self, request: Request) -> Answer:
-        """Ask the bank."""
+        """Ask the bank, and write down before and after what is known."""
+        number, amount_cents = str(request.body["payment"]), request.body["amount_cents"]
         with self._service.step("ask bank", request, median_ms=ASK_BANK_MS) as span:
+            self._book.begin(number, amount_cents)
             chance = request.draw.random()
             if chance < BANK_FAILURE_RATIO:
                 span.add_event("bank timeout", {"bank.attempt": 1})
+                self._book.end(number, "failed")
                 return Answer(503, {"error": BANK_FAILED})
-        if chance < BANK_FAILURE_RATIO + DECLINE_RATIO:
-            return Answer(402, {"error": DECLINED})
+            if chance < BANK_FAILURE_RATIO + DECLINE_RATIO:
+                self._book.end(number, "declined")
+                return Answer(402, {"error": DECLINED})
+            self._book.end(number, "settled")
         self._taken.add(1)
-        self._amounts.record(request.body["amount_cents"] / 100)
-        return Answer(201, {"id": str(request.body["payment"])})
+        self._amounts.record(amount_cents / 100)
+        return Answer(201, {"id": number})
 
     def status(self, request: Request) -> Answer:
         """What became of a payment."""
         with self._service.step("load payment", request, median_ms=LOAD_PAYMENT_MS):
-            return Answer(200, {"id": request.parameters["id"], "state": "settled"})
+            state = self._book.state_of(request.parameters["id"])
+        if state is None:
+            return Answer(404, {"error": "no such payment"})
+        return Answer(200, {"id": request.parameters["id"], "state": state})

@@ -112,11 +112,11 @@ class ServiceTelemetry:
                 "deployment.environment.name": "demo",
             }
         )
-        self._tracers = self._tracer_provider()
-        self._meters = self._meter_provider(exponential=exponential)
+        self.tracer_provider = self._make_tracer_provider()
+        self.meter_provider = self._make_meter_provider(exponential=exponential)
         self._loggers = self._logger_provider()
-        self.tracer = self._tracers.get_tracer("shop", "1.0.0")
-        self.meter = self._meters.get_meter("shop", "1.0.0")
+        self.tracer = self.tracer_provider.get_tracer("shop", "1.0.0")
+        self.meter = self.meter_provider.get_meter("shop", "1.0.0")
         self._logger = self._loggers.get_logger("shop", "1.0.0")
 
     def log(self, severity: str, text: str, *, time_ns: int, attributes: dict[str, Any]) -> None:
@@ -134,12 +134,12 @@ class ServiceTelemetry:
 
     def flush(self) -> None:
         """Send what is waiting; returns when it is acknowledged or refused."""
-        for provider in (self._tracers, self._loggers, self._meters):
+        for provider in (self.tracer_provider, self._loggers, self.meter_provider):
             provider.force_flush()
 
     def closers(self) -> list[Callable[[], None]]:
         """Return the calls that flush and close each signal; each may block while the front door is away."""
-        return [self._tracers.shutdown, self._meters.shutdown, self._loggers.shutdown]
+        return [self.tracer_provider.shutdown, self.meter_provider.shutdown, self._loggers.shutdown]
 
     def begin_closing(self) -> None:
         """Let a batch that cannot be delivered go after one more attempt."""
@@ -157,7 +157,7 @@ class ServiceTelemetry:
         delivery = self._truth.delivery(self.service, signal)
         return delivery, Outbox(delivery, session, self._closing)
 
-    def _tracer_provider(self) -> TracerProvider:
+    def _make_tracer_provider(self) -> TracerProvider:
         session = AnswerReadingSession(KeepingSpanExporter.response_type)
         delivery, outbox = self._outbox("traces", session)
         exporter = KeepingSpanExporter(OTLPSpanExporter(**self._sending("traces", session)), outbox)
@@ -173,7 +173,7 @@ class ServiceTelemetry:
         provider.add_log_record_processor(_CountingLogProcessor(exporter, delivery))
         return provider
 
-    def _meter_provider(self, *, exponential: bool) -> MeterProvider:
+    def _make_meter_provider(self, *, exponential: bool) -> MeterProvider:
         session = AnswerReadingSession(KeepingMetricExporter.response_type)
         delivery, outbox = self._outbox("metrics", session)
         exporter = KeepingMetricExporter(
