@@ -1,0 +1,353 @@
+"""A PostgreSQL of our own to restore into: started in a folder, confined, bounded, and gone without a trace.
+
+    with Server(limits=Limits(memory_bytes=2**30)) as server:
+        notes = server.create_database("shop", encoding="UTF8", collation="en_US.UTF-8")
+        run_confined([tools().pg_restore, ...], environment=server.environment("shop"), ...)
+        with psycopg.connect(server.dsn("shop")) as connection: ...
+
+It listens on a Unix socket alone and runs confined (``postgres_sandbox``). ``opsloop_admin``, its superuser, is for
+our own statements about the server and never touches what was restored: a stranger's function in a view, a default or
+an index would run with its rights. ``restorer`` owns the database and has no other right.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from opsloop.adapters.postgres_binaries import server_binaries, tools
+from opsloop.adapters.postgres_sandbox import (
+    Confinement,
+    check_confined,
+    run_confined,
+    runs_as,
+    shielded,
+    start_confined,
+)
+from opsloop.adapters.postgres_settings import HOST_RULES, MEBIBYTE, Limits, configuration, settings_of
+from opsloop.adapters.postgres_usage import disk_bytes, process_tree
+from opsloop.adapters.postgres_watch import LimitPassedError, Passed, Watcher
+from opsloop.errors import PermanentError
+
+ADMIN, RESTORER = "opsloop_admin", "restorer"
+PREFIX = "opsloop-server-"  # of the folders of servers, in the temporary folder
+START_WITHIN_S = 60.0
+STOP_WITHIN_S = 10.0
+NO_SUCH_LOCALE = (
+    psycopg.errors.WrongObjectType,
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.InvalidParameterValue,
+    psycopg.errors.InvalidObjectDefinition,
+)
+SPACE_BEYOND_MEMORY = 512 * MEBIBYTE  # programs, libraries, locales: address space that is not memory
+
+
+class ServerError(PermanentError):
+    """PostgreSQL does not start or answer here; the message has what it says."""
+
+    status = 503
+    title = "PostgreSQL does not run"
+
+
+class Server:
+    """One server, from ``start`` (or ``with``) to ``stop``. Of several, each needs a folder of its own.
+
+    ``folder`` must not exist yet or be empty, and whoever runs confined must be able to reach it (as root: nobody);
+    None makes one in the temporary folder. ``settings`` are put over ours. Start it from a thread that lives as long
+    as it shall: it ends with that thread.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, limits: Limits | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.limits = limits or Limits()
+        self.folder = folder or Path()
+        self.passed: Passed | None = None
+        self.peak_memory_bytes = 0
+        self.peak_disk_bytes = 0
+        self._is_ours = folder is None
+        self._settings = settings
+        self._passwords = {name: secrets.token_urlsafe(24) for name in (ADMIN, RESTORER)}
+        self._held = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: Watcher | None = None
+
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Make the cluster and start the server; returns when it answers.
+
+        Raises ``ServerError`` when PostgreSQL does not come up, ``SandboxUnavailableError`` when it cannot be
+        confined, ``BinariesMissingError`` when it is not installed. Nothing is left behind then.
+        """
+        try:
+            self._prepare()
+            self._held.enter_context(shielded())
+            self._initdb()
+            self._launch()
+            self._await_answer()
+            self._watcher = Watcher(self.pid, self.folder, self.limits, self._end)
+            self._watcher.start()
+            self._make_restorer()
+        except BaseException:  # an interruption, too, leaves nothing behind
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Return the id of the server's first process."""
+        if self._process is None:
+            raise ServerError("the server is not running")
+        return self._process.pid
+
+    @property
+    def disk_bytes(self) -> int:
+        """Return the room that the folder takes on its disk now."""
+        return disk_bytes(self.folder)
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether the server's first process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def check(self) -> None:
+        """Raise ``LimitPassedError`` if a bound was passed, ``ServerError`` if the server has ended otherwise.
+
+        To be asked when a statement or a program failed: a server that is stopped shows itself as a lost connection.
+        """
+        passed = self.passed or (self._watcher.passed if self._watcher else None)
+        if passed is not None:
+            raise LimitPassedError(passed)
+        if not self.is_running:
+            raise ServerError(f"PostgreSQL has ended: {self.log_tail()}")
+
+    def dsn(self, dbname: str = "postgres", user: str = RESTORER) -> str:
+        """Return a connection string, with the password in it: not for logs, nor for command lines."""
+        password = self._passwords[user]
+        return make_conninfo("", host=str(self._sockets), dbname=dbname, user=user, password=password)
+
+    def environment(self, dbname: str = "postgres", user: str = RESTORER) -> dict[str, str]:
+        """Return the environment in which ``tools()`` reach a database, confined programs among them."""
+        given = {"PGHOST": str(self._sockets), "PGDATABASE": dbname, "PGUSER": user}
+        return {**tools().environment, **given, "PGPASSWORD": self._passwords[user]}
+
+    def admin(self, dbname: str = "postgres") -> "psycopg.Connection[Any]":
+        """Return a superuser's connection, without transactions. For statements about the server, never of a dump."""
+        return psycopg.connect(self.dsn(dbname, ADMIN), autocommit=True, connect_timeout=10)
+
+    def create_database(self, name: str, *, encoding: str = "UTF8", collation: str = "") -> tuple[str, ...]:
+        """Make an empty database that ``restorer`` owns; return what about it is not as asked, as notes for people.
+
+        ``collation`` is a locale of the source such as ``de_DE.UTF-8``. Where this system has none of that name, ICU's
+        rules of that language are used, else order by code point.
+        """
+        notes: list[str] = []
+        with self.admin() as connection:
+            for provider, locale in _locales(encoding, collation):
+                statement = sql.SQL("create database {} owner {} template template0 encoding {} {}").format(
+                    sql.Identifier(name), sql.Identifier(RESTORER), sql.Literal(encoding), _locale(provider, locale)
+                )
+                try:
+                    connection.execute(statement)
+                except NO_SUCH_LOCALE as error:
+                    notes.append(f"collation {collation or locale} is not available here ({_first_line(error)})")
+                    continue
+                if notes:
+                    notes = [f"{notes[0]}; {provider} {locale} was used instead"]
+                connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+                return tuple(notes)
+        raise ServerError(f"no database with encoding {encoding} can be made: {'; '.join(notes)}")
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database and everything in it, ending the sessions that use it."""
+        with self.admin() as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def log_tail(self, lines: int = 20) -> str:
+        """Return the last lines that the server wrote; they can quote a stranger's names, never rows or passwords."""
+        try:
+            text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """End the server, quickly if it can, hard if it must, and remove its folder. Twice is as good as once."""
+        if self._watcher is not None:
+            self._watcher.end()
+            self.passed = self._watcher.passed
+            if self.is_running and self.passed is None:
+                self._watcher.look()
+            self.peak_memory_bytes, self.peak_disk_bytes = (
+                self._watcher.peak_memory_bytes,
+                self._watcher.peak_disk_bytes,
+            )
+            self._watcher = None
+        self._end(signal.SIGINT)
+        self._process = None
+        self._held.close()
+        if self._is_ours and self.folder != Path():
+            shutil.rmtree(self.folder, ignore_errors=True)
+        elif self.folder.is_dir():
+            for path in self.folder.iterdir():
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _end(self, first: signal.Signals = signal.SIGQUIT) -> None:
+        """Ask the server to end: fast (SIGINT), then at once (SIGQUIT), then kill each of its processes."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        for wish in (first, signal.SIGQUIT):
+            process.send_signal(wish)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_WITHIN_S)
+                return
+        for one in reversed(process_tree(process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        process.wait()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _sockets(self) -> Path:
+        return self.folder / "s"
+
+    def _prepare(self) -> None:
+        """Make the folder, held by a lock that ends with this process; remove those that nobody holds any more."""
+        if self._is_ours:
+            remove_stale(Path(tempfile.gettempdir()))
+            self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = self._held.enter_context((self.folder / "lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._sockets.mkdir()
+        if len(str(self._sockets)) > 80:  # sun_path has room for 107 bytes, and the socket has a name
+            raise ServerError(f"{self.folder} is too long a path for a Unix socket: give a shorter one")
+        user, group = runs_as()
+        if os.geteuid() == 0:
+            for path in (self.folder, self._sockets):
+                os.chown(path, user, group)
+            _check_reach(self.folder)
+
+    def _initdb(self) -> None:
+        binaries = server_binaries()
+        secret = self.folder / "password"
+        secret.write_text(self._passwords[ADMIN], encoding="ascii")
+        os.chown(secret, *runs_as())
+        command: list[str | Path] = [binaries.initdb, "--pgdata", self._data, "--username", ADMIN, "--no-sync"]
+        command += ["--auth", "scram-sha-256", "--pwfile", secret, "--encoding", "UTF8", "--locale", "C"]
+        command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
+        environment = {**binaries.environment, "PATH": "/usr/bin:/bin"}  # it starts a shell, which starts postgres
+        may = Confinement(may_execute=True)
+        done = run_confined(command, may, environment=environment, folder=self.folder, timeout_s=START_WITHIN_S)
+        secret.unlink()
+        if done.returncode:
+            raise ServerError(f"initdb failed: {(done.stderr or done.stdout).decode(errors='replace').strip()[-800:]}")
+        settings = settings_of(self.limits, self._sockets, self._settings)
+        (self._data / "postgresql.conf").write_text(configuration(settings), encoding="utf-8")
+        (self._data / "pg_hba.conf").write_text(HOST_RULES, encoding="ascii")
+
+    def _launch(self) -> None:
+        binaries = server_binaries()
+        bounds = Confinement(
+            on_our_end=signal.SIGQUIT,  # at once, with all of its processes
+            file_bytes=max(self.limits.disk_bytes, 64 * MEBIBYTE),
+            space_bytes=self.limits.memory_bytes + SPACE_BEYOND_MEMORY,
+        )
+        with (self.folder / "log").open("wb") as log:
+            self._process = start_confined(
+                [binaries.postgres, "-D", self._data],
+                bounds,
+                environment=binaries.environment,
+                folder=self.folder,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _await_answer(self) -> None:
+        """Return when the server answers."""
+        until_s = time.monotonic() + START_WITHIN_S
+        while True:
+            try:
+                psycopg.connect(self.dsn(user=ADMIN), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError as error:
+                if not self.is_running:
+                    tail = self.log_tail()
+                    status = self._process.returncode if self._process else None
+                    check_confined(status, tail.encode())
+                    raise ServerError(f"PostgreSQL ended with status {status} at its start: {tail}") from error
+                if time.monotonic() > until_s:
+                    raise ServerError(f"PostgreSQL does not answer: {_first_line(error)}") from error
+            time.sleep(0.01)
+
+    def _make_restorer(self) -> None:
+        with self.admin() as connection:
+            connection.execute(
+                sql.SQL("create role {} login nocreatedb nocreaterole noinherit password {}").format(
+                    sql.Identifier(RESTORER), sql.Literal(self._passwords[RESTORER])
+                )
+            )
+            connection.execute("revoke all on database postgres, template1 from public")
+
+
+def remove_stale(temporary: Path) -> None:
+    """Remove folders of servers whose process has ended without removing them, as a killed Lambda leaves them."""
+    for folder in temporary.glob(f"{PREFIX}*"):
+        with suppress(OSError), (folder / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_reach(folder: Path) -> None:
+    """Raise ``ServerError`` if another user cannot reach ``folder``."""
+    for parent in folder.resolve().parents:
+        if not parent.stat().st_mode & 0o001:
+            raise ServerError(f"nobody, as whom PostgreSQL runs, cannot enter {parent}: give a folder elsewhere")
+
+
+def _locales(encoding: str, collation: str) -> list[tuple[str, str]]:
+    """Return what to try, best first, as (provider, locale)."""
+    is_utf8 = encoding.upper().replace("-", "") in ("UTF8", "UNICODE")
+    plain = [("builtin", "C.UTF-8")] if is_utf8 else [("libc", "C")]
+    language = collation.partition(".")[0].partition("@")[0]
+    if collation in ("C", "POSIX"):
+        return [("libc", "C")]
+    if language in ("", "C", "POSIX"):
+        return plain
+    return [("libc", collation), *([("icu", language.replace("_", "-"))] if is_utf8 else []), *plain]
+
+
+def _locale(provider: str, locale: str) -> sql.Composable:
+    if provider == "libc":
+        return sql.SQL("locale_provider libc locale {}").format(sql.Literal(locale))
+    kind = sql.SQL("builtin_locale" if provider == "builtin" else "icu_locale")
+    clause = sql.SQL("locale_provider {} {} {} locale 'C'")
+    return clause.format(sql.SQL(provider), kind, sql.Literal(locale))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
