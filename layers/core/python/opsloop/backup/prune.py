@@ -1,0 +1,236 @@
+"""Delete what retention lets go: listed first, recorded before and after, and looked at again just before.
+
+A crash anywhere leaves a deletion that is begun. The next run finds it, looks whether the object is there, and either
+records that it is gone or begins again with every check. What is deleted gets a delete marker: the bucket keeps the
+bytes for ``UNDO_DAYS`` more.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from opsloop.backup.model import Dump
+from opsloop.backup.model_upkeep import BackupPruned, DeletionSuggested
+from opsloop.backup.retention import Copy, Plan, copy_of, plan
+from opsloop.backup.retention_record import (
+    MOST_TOLD,
+    Deletion,
+    DeletionState,
+    begun,
+    decisions_json,
+    deletion_json,
+)
+from opsloop.catalog import Database, RetentionClass
+from opsloop.clock import format_time
+from opsloop.dataclass import dataclass, replace
+from opsloop.errors import ConflictError
+
+ATTEMPTS = 4  # at writing a dump's record, which a verification may write at the same time
+GONE = "its object is not in the bucket any more"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What lies in the bucket under a key. ``version`` is empty where nothing does, or a delete marker hides it.
+
+    ``marker`` is that delete marker's version.
+    """
+
+    version: str = ""
+    marker: str = ""
+    is_held: bool = False
+    locked_until: datetime | None = None
+
+
+class Shelf(Protocol):
+    """The records of dumps."""
+
+    def of(self, database: str) -> Iterable[Dump]:
+        """Return the dumps of a database, deleted ones too, as they are now."""
+
+    def find(self, dump_id: str) -> Dump | None:
+        """Return one of them as it is now."""
+
+    def save(self, dump: Dump) -> Dump:
+        """Write it over the revision that was read; raise ``ConflictError``."""
+
+    def change(self, dump: Dump) -> list[Mapping[str, Any]]:
+        """Return what ``save`` does, to be done together with something else."""
+
+
+class Bucket(Protocol):
+    """The objects themselves."""
+
+    def keys(self, database: str) -> Collection[str]:
+        """Return the keys of all objects of a database that are there."""
+
+    def look(self, key: str) -> Look:
+        """Return what lies under a key now."""
+
+    def delete(self, key: str) -> str:
+        """Hide the object under a key by a delete marker, and return that marker's version."""
+
+
+class Deletions(Protocol):
+    """The records of deletions."""
+
+    def open(self, database: str) -> Sequence[Deletion]:
+        """Return those that are begun."""
+
+    def begin(self, deletion: Deletion) -> Deletion:
+        """Write a new one; return it as it was written, also if it was there."""
+
+    def end(self, deletion: Deletion, also: Sequence[Mapping[str, Any]] = ()) -> Deletion:
+        """Write what became of an open one, together with ``also``; raise ``ConflictError``."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run did to the dumps of one database."""
+
+    ended: tuple[Deletion, ...] = ()
+    left: int = 0  # deletions that the run had no room for
+
+
+class Pruner:
+    """Plans and deletes, for one database at a time."""
+
+    def __init__(self, shelf: Shelf, bucket: Bucket, deletions: Deletions) -> None:
+        self.shelf, self.bucket, self.deletions = shelf, bucket, deletions
+
+    def plan(self, name: str, database: Database | None, chosen: RetentionClass, now: datetime) -> Plan:
+        """Return the plan for what is there, and record of each dump whose object is gone that it is gone.
+
+        A proof of an object that somebody else deleted must not count.
+        """
+        keys = set(self.bucket.keys(name))
+        for one in self.shelf.of(name):
+            if one.deleted_at is None and one.key not in keys:
+                self._note_gone(one, now)
+        return plan(chosen, self._copies(name, database), now)
+
+    def carry_out(
+        self,
+        name: str,
+        database: Database | None,
+        chosen: RetentionClass,
+        now: datetime,
+        *,
+        most: int,
+        has_time: Callable[[], bool],
+    ) -> Done:
+        """Delete what the plan at ``now`` lets go, the oldest first, at most ``most``; end what an earlier run began.
+
+        Before each deletion the plan is made anew from what is known at that moment.
+        """
+        found = plan(chosen, self._copies(name, database), now)
+        ended = [self._resume(one, database, chosen, now) for one in self.deletions.open(name)]
+        resumed = {one.dump_id for one in ended}
+        todo = [one for one in found.delete if one.copy.copy_id not in resumed]
+        for place, decision in enumerate(todo):
+            if len(ended) >= most or not has_time():
+                return Done(tuple(ended), len(todo) - place)
+            dump = self.shelf.find(decision.copy.copy_id)
+            if dump is None or dump.deleted_at is not None:
+                continue
+            deletion = self.deletions.begin(begun(dump, decision, chosen, now))
+            if deletion.state is DeletionState.BEGUN:
+                ended.append(self._delete(deletion, database, chosen, now))
+        return Done(tuple(ended))
+
+    def end_open(self, name: str, now: datetime) -> tuple[Deletion, ...]:
+        """End what an earlier run began without deleting anything: gone is recorded as gone, the rest as stopped."""
+        ended = []
+        for one in self.deletions.open(name):
+            look = self.bucket.look(one.key)
+            is_gone = not look.version
+            ended.append(
+                self._deleted(one, look.marker, now) if is_gone else self._stop(one, "deleting was switched off", now)
+            )
+        return tuple(ended)
+
+    def _copies(self, name: str, database: Database | None) -> list[Copy]:
+        return [copy_of(one, database) for one in self.shelf.of(name) if one.deleted_at is None]
+
+    def _resume(self, one: Deletion, database: Database | None, chosen: RetentionClass, now: datetime) -> Deletion:
+        look = self.bucket.look(one.key)
+        if not look.version:
+            return self._deleted(one, look.marker, now)
+        return self._delete(one, database, chosen, now)
+
+    def _delete(self, one: Deletion, database: Database | None, chosen: RetentionClass, now: datetime) -> Deletion:
+        if objection := self._objection(one, database, chosen, now):
+            return self._stop(one, objection, now)
+        return self._deleted(one, self.bucket.delete(one.key), now)
+
+    def _objection(self, one: Deletion, database: Database | None, chosen: RetentionClass, now: datetime) -> str:
+        """Return what speaks against a deletion at this moment, "" if nothing does."""
+        look = self.bucket.look(one.key)
+        if not look.version:
+            return ""  # deleted in between; a marker more does no harm
+        if look.version != one.version:
+            return "another version of the object lies there by now"
+        if look.is_held:
+            return "the object is under a legal hold"
+        if look.locked_until is not None and look.locked_until > now:
+            return f"the object is locked until {format_time(look.locked_until)}"
+        again = plan(chosen, self._copies(one.database, database), now)
+        if one.dump_id not in again.ids:
+            why = next(
+                (kept.why for kept in again.keep if kept.copy.copy_id == one.dump_id), "it is not known any more"
+            )
+            return f"by now it is to stay: {why}"
+        return ""
+
+    def _deleted(self, one: Deletion, marker: str, now: datetime) -> Deletion:
+        ended = replace(one, state=DeletionState.DELETED, marker=marker, ended_at=now)
+        for attempt in range(1, ATTEMPTS + 1):
+            dump = self.shelf.find(one.dump_id)
+            also: list[Mapping[str, Any]] = []
+            if dump is not None and dump.deleted_at is None:
+                also = self.shelf.change(replace(dump, deleted_at=now, deleted_why=one.why))
+            try:
+                return self.deletions.end(ended, also)
+            except ConflictError:
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _stop(self, one: Deletion, why: str, now: datetime) -> Deletion:
+        return self.deletions.end(replace(one, state=DeletionState.STOPPED, said=why, ended_at=now))
+
+    def _note_gone(self, one: Dump, now: datetime) -> None:
+        """Record that a dump's object is gone, unless a deletion of ours is open, whose record says why."""
+        if any(deletion.dump_id == one.dump_id for deletion in self.deletions.open(one.database)):
+            return
+        try:
+            self.shelf.save(replace(one, deleted_at=now, deleted_why=GONE))
+        except ConflictError:
+            return  # somebody wrote it at this moment; the next run looks again
+
+
+def suggested(name: str, chosen: RetentionClass, found: Plan) -> DeletionSuggested:
+    """Return the fact of what a plan lets go."""
+    return DeletionSuggested(
+        database=name,
+        retention=chosen.name,
+        mode=chosen.mode,
+        count=len(found.delete),
+        bytes=sum(one.copy.bytes for one in found.delete),
+        dumps=tuple(decisions_json(found.delete[:MOST_TOLD])),
+    )
+
+
+def pruned(name: str, chosen: RetentionClass, done: Done) -> BackupPruned:
+    """Return the fact of what a run deleted, and of what it did not."""
+    deleted = [one for one in done.ended if one.state is DeletionState.DELETED]
+    stopped = [one for one in done.ended if one.state is DeletionState.STOPPED]
+    return BackupPruned(
+        database=name,
+        retention=chosen.name,
+        count=len(deleted),
+        bytes=sum(one.bytes for one in deleted),
+        deletions=tuple(deletion_json(one) for one in deleted[:MOST_TOLD]),
+        stopped=tuple(deletion_json(one) for one in stopped[:MOST_TOLD]),
+        left=done.left,
+    )
