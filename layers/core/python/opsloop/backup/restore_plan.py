@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from statistics import median
 
+from opsloop.backup.archive import major
 from opsloop.backup.model import Dump, Manifest, Verdict
 from opsloop.backup.shelf import trust
 from opsloop.clock import format_time
@@ -62,6 +63,16 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a dump needs of the server that it is restored to; an empty ``encoding`` or version is not known."""
+
+    extensions: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    encoding: str = ""
+    server_version: str = ""
+
+
+@dataclass(frozen=True)
 class Obstacle:
     """What stands in the way of a restore: its kind, one sentence, and what to do about it."""
 
@@ -103,8 +114,13 @@ def expected_s(dump: Dump, dumps: Iterable[Dump]) -> tuple[float | None, float |
     return median(measured) * dump.bytes, max(measured) * dump.bytes, len(measured)
 
 
-def obstacles(target: Target, manifest: Manifest | None) -> tuple[Obstacle, ...]:
-    """Return everything that would make restoring a dump with ``manifest`` into ``target`` fail or do harm."""
+def needs_of(manifest: Manifest) -> Needs:
+    """Return what a dump with this manifest needs."""
+    return Needs(frozenset(manifest.extensions), frozenset(manifest.roles), manifest.encoding, manifest.server_version)
+
+
+def obstacles(target: Target, needs: Needs) -> tuple[Obstacle, ...]:
+    """Return everything that would make a restore into ``target`` fail or do harm."""
     found = []
     if target.objects:
         named = ", ".join(target.objects[:5]) + (", ..." if len(target.objects) > 5 else "")
@@ -115,9 +131,7 @@ def obstacles(target: Target, manifest: Manifest | None) -> tuple[Obstacle, ...]
                 "name a database that does not exist yet: it will be created",
             )
         )
-    if manifest is None:
-        return tuple(found)
-    if missing := sorted(set(manifest.extensions) - set(target.extensions)):
+    if missing := sorted(needs.extensions - set(target.extensions)):
         found.append(
             Obstacle(
                 "missing_extension",
@@ -125,7 +139,7 @@ def obstacles(target: Target, manifest: Manifest | None) -> tuple[Obstacle, ...]
                 "install its package on that server, or restore to one that has it",
             )
         )
-    if roles := missing_roles(target, manifest):
+    if roles := missing_roles(target, needs):
         found.append(
             Obstacle(
                 "missing_role",
@@ -134,30 +148,31 @@ def obstacles(target: Target, manifest: Manifest | None) -> tuple[Obstacle, ...]
                 "or restore everything as your own with --no-owner",
             )
         )
-    found += _server_obstacles(target, manifest)
+    found += _server_obstacles(target, needs)
     return tuple(found)
 
 
-def missing_roles(target: Target, manifest: Manifest) -> tuple[str, ...]:
+def missing_roles(target: Target, needs: Needs) -> tuple[str, ...]:
     """Return the roles that own or may use something in the dump, and that the target's server has not."""
-    return tuple(sorted(set(manifest.roles) - target.roles))
+    return tuple(sorted(needs.roles - target.roles))
 
 
-def _server_obstacles(target: Target, manifest: Manifest) -> list[Obstacle]:
+def _server_obstacles(target: Target, needs: Needs) -> list[Obstacle]:
     found = []
-    if target.server_version_num // 10_000 < manifest.server_version_num // 10_000:
+    source = major(needs.server_version)
+    if source is not None and target.server_version_num // 10_000 < source:
         found.append(
             Obstacle(
                 "older_server",
-                f"the dump is of PostgreSQL {manifest.server_version}, {target.where} is {target.server_version}",
+                f"the dump is of PostgreSQL {needs.server_version}, {target.where} is {target.server_version}",
                 "restore to the same major version or a newer one",
             )
         )
-    if target.exists and target.encoding != manifest.encoding:
+    if target.exists and needs.encoding and target.encoding != needs.encoding:
         found.append(
             Obstacle(
                 "encoding",
-                f"the dump is of encoding {manifest.encoding}, {target.where} of {target.encoding}",
+                f"the dump is of encoding {needs.encoding}, {target.where} of {target.encoding}",
                 "name a database that does not exist yet: it will be created with the right encoding",
             )
         )
