@@ -1,5 +1,6 @@
 """One DynamoDB table, asked in our words: its failures are our errors, and an answer in several parts is one."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -109,8 +110,10 @@ class Table:
         """Do all of ``actions`` or none.
 
         Raises ``ConflictError``, with the message ``conflict``, if a condition does not hold or another one was at it.
+        Where an answer is lost on its way, asking again does nothing twice, and finds nothing of ours in the way.
         """
-        self._send("TransactWriteItems", {"TransactItems": actions}, conflict)
+        once = {"ClientRequestToken": os.urandom(16).hex()}
+        self._send("TransactWriteItems", {"TransactItems": actions, **once}, conflict)
 
     def _rounds(self, operation: str, batch: Any, *, left: str) -> Iterator[dict[str, Any]]:
         """Yield the answers of a batch, until nothing of it is ``left``."""
