@@ -9,10 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from opsloop.backup.audit import Episode, Remembered, Telling
+from opsloop.backup.audit import Remembered, Telling
 from opsloop.backup.model import ObjectiveMet, ObjectiveMissed, VerificationRequested
-from opsloop.backup.standing import Standing
-from opsloop.clock import format_time, parse_time
 from opsloop.dataclass import dataclass
 from opsloop.events import Event
 
@@ -21,7 +19,7 @@ KINDS = {kind.TYPE: kind for kind in (ObjectiveMet, ObjectiveMissed, Verificatio
 
 @dataclass(frozen=True)
 class Audited:
-    """One database as the last audit left it. ``assessment`` is its JSON, ``owed`` events as ``owed_json`` makes them."""
+    """One database as the last audit left it: its ``assessment`` as JSON, and the events ``owed`` to the bus."""
 
     database: str
     judged_at: datetime
@@ -39,37 +37,3 @@ def owed_json(telling: Telling) -> dict[str, Any]:
 def events(database: str, owed: Sequence[Mapping[str, Any]], at: datetime) -> list[Event]:
     """Return the events to publish for what is ``owed`` since ``at``."""
     return [Event(one["id"], database, at, KINDS[one["type"]](**one["data"]), one["id"]) for one in owed]
-
-
-def remembered_json(one: Remembered) -> dict[str, Any]:
-    """Return ``one`` as JSON, as it is kept."""
-    return {
-        "first_audited_at": format_time(one.first_audited_at),
-        "requested_slot": one.requested_slot,
-        "episodes": {
-            name: {
-                "standing": each.standing.value,
-                "since": format_time(each.since),
-                "told": each.told,
-                "told_since": None if each.told_since is None else format_time(each.told_since),
-            }
-            for name, each in one.episodes.items()
-        },
-    }
-
-
-def read_remembered(document: Mapping[str, Any]) -> Remembered:
-    """Return what ``remembered_json`` wrote."""
-    return Remembered(
-        parse_time(document["first_audited_at"], name="first_audited_at"),
-        {
-            name: Episode(
-                Standing(each["standing"]),
-                parse_time(each["since"], name="since"),
-                each["told"],
-                None if each["told_since"] is None else parse_time(each["told_since"], name="told_since"),
-            )
-            for name, each in document["episodes"].items()
-        },
-        int(document["requested_slot"]),
-    )

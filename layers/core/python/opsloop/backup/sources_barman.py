@@ -4,8 +4,8 @@ Each is an object with the server's name as its only key. ``list-backups``: a li
 (``DONE``, ``WAITING_FOR_WALS``, ``FAILED``, ...), ``end_time_timestamp`` (seconds since the epoch, as text),
 ``size_bytes``, ``retention_status``. ``show-backup``: ``backup_id``, ``status``, ``error``, ``base_backup_information``
 (the same ``end_time_timestamp``, ``disk_usage_bytes``, ``begin_wal``, ``end_wal``) and ``wal_information``
-(``last_available``, the newest archived segment). ``check``: per check ``status`` (``OK``, ``FAILED``) and ``hint``; where
-``last_wal_maximum_age`` is configured, the hint of ``wal_maximum_age`` tells the age of the newest segment in words.
+(``last_available``, the newest archived segment). ``check``: per check ``status`` (``OK``, ``FAILED``) and ``hint``;
+where ``last_wal_maximum_age`` is configured, the hint of ``wal_maximum_age`` tells the newest segment's age in words.
 Beside them may stand ``_INFO``, ``_WARNING``, ``_ERROR``: lists of messages. Manual: https://docs.pgbarman.org/.
 """
 

@@ -1,10 +1,10 @@
 """pgBackRest: ``pgbackrest info --output=json``, of all stanzas or of one.
 
 Its documentation (https://pgbackrest.org/command.html#command-info) promises that this form stays. One object per
-stanza: ``name``, ``status`` (``code`` 0 ok, 1 missing stanza path, 2 no valid backups, 3 missing stanza data, 4 different
-across repositories, 5 database mismatch, 6 backup not found, 99 other; ``message``), ``repo`` (each with its ``status``),
-``db``, ``archive`` (per database version ``min`` and ``max``, names of segments), and ``backup``, oldest first:
-``label``, ``type`` (full, diff, incr), ``prior``, ``error`` (true: pages with wrong checksums, named in ``error-list``),
+stanza: ``name``, ``status`` (``code`` 0 ok, 1 missing stanza path, 2 no valid backups, 3 missing stanza data, 4
+different across repositories, 5 database mismatch, 6 backup not found, 99 other; ``message``), ``repo`` (each with its
+``status``), ``db``, ``archive`` (per database version ``min`` and ``max``, names of segments), and ``backup``, oldest
+first: ``label``, ``type`` (full, diff, incr), ``prior``, ``error`` (true: pages with wrong checksums, ``error-list``),
 ``timestamp`` (``start`` and ``stop``, seconds since the epoch), ``lsn``, ``archive`` (segments that it needs),
 ``info`` (``size`` of the database, ``delta``, ``repository``).
 """

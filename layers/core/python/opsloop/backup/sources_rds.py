@@ -2,7 +2,7 @@
 
 ``instance``: ``DBInstanceStatus``, ``BackupRetentionPeriod`` (days; 0: no automated backups), ``LatestRestorableTime``
 (up to when point-in-time recovery goes, as a rule within the last five minutes), ``AllocatedStorage`` (GiB).
-``snapshots``: ``DBSnapshotIdentifier``, ``Status`` (``available`` when whole), ``SnapshotCreateTime``, ``SnapshotType``.
+``snapshots``: ``DBSnapshotIdentifier``, ``Status`` (``available`` when whole), ``SnapshotCreateTime``.
 Reference: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBInstance.html and API_DBSnapshot.html.
 """
 

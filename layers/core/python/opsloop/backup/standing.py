@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from opsloop.backup.document import dump_json
 from opsloop.backup.model import Dump
 from opsloop.clock import format_time
 from opsloop.dataclass import dataclass, field
@@ -113,8 +114,8 @@ def assessment_json(one: Assessment) -> dict[str, Any]:
         "checks": {check.name: check_json(check) for check in one.checks},
         "next_due": format_time(one.next_due),
         "recoverable": [recoverable_json(each, one.judged_at) for each in one.recoverable],
-        "newest_dump": None if one.newest_dump is None else brief(one.newest_dump),
-        "newest_proof": None if one.newest_proof is None else brief(one.newest_proof),
+        "newest_dump": None if one.newest_dump is None else dump_json(one.newest_dump),
+        "newest_proof": None if one.newest_proof is None else dump_json(one.newest_proof),
         "last_failure": None if one.last_failure is None else failure_json(one.last_failure),
         "sources": [dict(each) for each in one.sources],
     }
@@ -157,27 +158,6 @@ def failure_json(one: Failure) -> dict[str, Any]:
         "detail": one.detail,
         "verification_id": one.verification_id,
         "dump_id": one.dump_id,
-    }
-
-
-def brief(dump: Dump) -> dict[str, Any]:
-    """Return of ``dump`` what a list of databases shows of it."""
-    return {
-        "dump_id": dump.dump_id,
-        "taken_at": format_time(dump.taken_at),
-        "arrived_at": format_time(dump.arrived_at),
-        "bytes": dump.bytes,
-        "size_bytes": dump.size_bytes,
-        "rows": dump.rows,
-        "origin": dump.origin,
-        "format": dump.format.value,
-        "has_manifest": dump.has_manifest,
-        "verdict": None if dump.verdict is None else dump.verdict.value,
-        "reason": None if dump.reason is None else dump.reason.value,
-        "verified_at": _time(dump.verified_at),
-        "verification_id": dump.verification_id,
-        "proven_at": _time(dump.proven_at),
-        "restore_s": dump.restore_s,
     }
 
 
