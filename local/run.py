@@ -14,7 +14,20 @@ from typing import Any
 
 from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
-from local.steps import channels, cloud, compare, deploy, history, keys, report, schedule, search, story, tools
+from local.steps import (
+    channels,
+    cloud,
+    compare,
+    databases,
+    deploy,
+    history,
+    keys,
+    report,
+    schedule,
+    search,
+    story,
+    tools,
+)
 
 TOLD_SUFFIXES = ("Table", "Bucket", "Name", "Id")  # of outputs; ApiUrl is the door's business here
 FUNCTION_SUFFIX = "Function"
@@ -39,12 +52,15 @@ def snake_case(camel: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in camel).lstrip("_")
 
 
-def up(state: StateDir) -> dict[str, Any]:
-    """Bring the cloud up with everything deployed, without the demo; return the content of `stack.json`."""
-    demo_stays = "demo" in state.read("wanted").get("services", []) and cloud.is_supervised(state)
+def up(state: StateDir, *, with_demo: bool = False) -> dict[str, Any]:
+    """Bring the cloud up with everything deployed; return the content of `stack.json`.
+
+    The demo is not started, only its database, ``with_demo``: it is filled while the stacks are deployed.
+    """
+    stays = demo_services(state)
     tools.ensure_cdk(state)
     asked = (*search.services(state), "sink", "cloud", "pump")
-    cloud.ensure_running(state, *asked, *(["demo"] if demo_stays else []))
+    cloud.ensure_running(state, *asked, *(stays or ([databases.SERVICE] if with_demo else [])))
     search.wait_until_ready(state)
     deploy.ensure_deployed(state)
     channels.ensure_channels(state)
@@ -52,6 +68,13 @@ def up(state: StateDir) -> dict[str, Any]:
     state.write("stack", stack)
     schedule.catch_up(state)
     return stack
+
+
+def demo_services(state: StateDir) -> list[str]:
+    """Return the services of a demo that runs with its database, so that they go on; none of one that does not."""
+    wanted = state.read("wanted").get("services", [])
+    both = [databases.SERVICE, "demo"]
+    return both if cloud.is_supervised(state) and set(both) <= set(wanted) else []
 
 
 @contextmanager
@@ -73,12 +96,13 @@ def run(state: StateDir, *, with_demo: bool, with_story: bool = True, search_in:
     started = time.monotonic()
     with alone(state):
         search.choose(state, search_in)
-        stack = up(state)
+        stack = up(state, with_demo=with_demo)
         is_equal = True
         if with_demo:
+            databases.ensure_secrets(state, databases.wait_until_filled(state))
             history.ensure_history(state)
             story.learn(state)
-            cloud.want(state, *search.services(state), "sink", "cloud", "pump", "demo")
+            cloud.want(state, *search.services(state), databases.SERVICE, "sink", "cloud", "pump", "demo")
             comparison = compare.wait_for_comparison(state)
             is_equal = comparison is None or comparison.is_equal
             report.show_comparison(comparison)
