@@ -7,6 +7,7 @@ newer ``pg_dump`` (a timeout that is switched off) is no error. The comparison w
 
 import os
 import re
+import secrets
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,11 +17,15 @@ from pathlib import Path
 import psycopg
 
 from opsloop.adapters.postgres_target import database_of, environment
+from opsloop.backup.plain import left_out
+from opsloop.backup.sql_text import Part, Piece, pieces
 from opsloop.dataclass import dataclass
 from opsloop.errors import DependencyUnavailableError
 
 MESSAGES_KEPT, MESSAGE_CHARACTERS = 200, 1_000
 STOP_S = 5.0
+STATEMENT_BYTES = 2_000  # enough of a statement to tell what it does
+OWNERSHIP = ("owners", "privileges")
 HARMLESS = (  # what servers say of settings that only a newer pg_dump knows, and managed ones of extensions
     re.compile(r'unrecognized configuration parameter "(transaction_timeout|idle_replication_slot_timeout)"'),
     re.compile(r"must be owner of extension "),
@@ -62,11 +67,30 @@ def restore_archive(
     return _run(command, {**variables, **environment(dsn)}, None, step)
 
 
-def restore_plain(program: Path, chunks: Iterable[bytes], dsn: str, *, variables: Mapping[str, str]) -> Restored:
-    """Restore SQL text by ``psql``; ``chunks`` hold no commands of psql but those of pg_dump."""
-    command = [str(program), "--no-psqlrc", "--quiet", "--no-password", "--output", os.devnull]
-    command += ["--dbname", _only_name(dsn), "--file", "-"]
-    return _run(command, {**variables, **environment(dsn)}, chunks, lambda _: None)
+def restore_plain(
+    program: Path, chunks: Iterable[bytes], dsn: str, *, variables: Mapping[str, str], no_owner: bool
+) -> Restored:
+    """Restore SQL text by ``psql``, in its restricted mode: no command with a backslash in it can do anything."""
+    command = [str(program), "--no-psqlrc", "--quiet", "--no-password", f"--output={os.devnull}"]
+    command += [f"--dbname={_only_name(dsn)}", "--command", f"\\restrict {secrets.token_hex(16)}", "--file", "-"]
+    return _run(command, {**variables, **environment(dsn)}, as_sql(chunks, no_owner=no_owner), lambda _: None)
+
+
+def as_sql(chunks: Iterable[bytes], *, no_owner: bool) -> Iterator[bytes]:
+    """Return the text for psql without commands of its own, each line at its place.
+
+    Those of pg_dump (``\\restrict``, ``\\unrestrict``) are left out; with ``no_owner`` owners and privileges as well.
+    """
+    was_wanted = True
+    for piece in pieces(iter(chunks)):
+        if piece.part is Part.SQL:
+            was_wanted = not (no_owner and left_out(_beginning(piece)) in OWNERSHIP)
+        is_wanted = piece.part is not Part.META and was_wanted
+        yield piece.text if is_wanted else b"\n" * piece.text.count(b"\n")
+
+
+def _beginning(piece: Piece) -> str:
+    return piece.bare[:STATEMENT_BYTES].decode("utf-8", "replace").rstrip()
 
 
 def analyze(dsn: str) -> None:

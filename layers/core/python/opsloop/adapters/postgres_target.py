@@ -14,10 +14,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from opsloop.backup.model import Manifest
 from opsloop.backup.restore_plan import Target
-from opsloop.errors import DependencyUnavailableError, InvalidInputError
+from opsloop.errors import DependencyUnavailableError, ForbiddenError, InvalidInputError
 
 CONNECT_TIMEOUT_S = 10
 MAINTENANCE = ("postgres", "template1")  # where one connects to, to ask about databases
+NOT_HANDED_ON = ("PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "PGGSSENCMODE")  # their content is resolved already
 
 # Everything a person made, whatever its kind; what belongs to an extension came with it.
 OBJECTS: LiteralString = """
@@ -58,19 +59,16 @@ def database_of(dsn: str) -> str:
 
 
 def environment(dsn: str) -> dict[str, str]:
-    """Return the variables by which PostgreSQL's programs connect as ``dsn`` says.
+    """Return the variables by which PostgreSQL's programs reach the database just as ``dsn`` does here.
 
-    The password travels in the environment of one process, not in its arguments, which everyone may read.
+    What libpq took from elsewhere (the environment, a service, a file of passwords) is in them. The password travels
+    in the environment of one process, not in its arguments, which everyone may read.
     """
-    try:
-        options = pq.Conninfo.parse(dsn.encode())
-    except psycopg.OperationalError as error:
-        raise InvalidInputError(f"not a connection string: {str(error).strip()}") from None
-    return {
-        one.envvar.decode(): one.val.decode()
-        for one in options
-        if one.envvar is not None and one.val not in (None, b"")
-    }
+    with _connect(dsn, None) as connection:
+        used = {one.envvar.decode(): one.val.decode() for one in connection.pgconn.info if one.envvar and one.val}
+        password = connection.info.password
+    secret = {"PGPASSWORD": password} if password else {}
+    return {name: value for name, value in used.items() if name not in NOT_HANDED_ON} | secret
 
 
 def read_target(dsn: str) -> Target:
@@ -133,8 +131,13 @@ def _maintenance(dsn: str) -> Iterator["psycopg.Connection[Any]"]:
             connection = _connect(dsn, MAINTENANCE[1])
         except DependencyUnavailableError:
             raise error from None
-    with connection:
-        yield connection
+    try:
+        with connection:
+            yield connection
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ForbiddenError(f"{where(dsn)}: {str(error).strip()}") from None
+    except psycopg.Error as error:
+        raise DependencyUnavailableError(f"{where(dsn)}: {str(error).strip()}") from None
 
 
 def _connect(dsn: str, dbname: str | None) -> "psycopg.Connection[Any]":
