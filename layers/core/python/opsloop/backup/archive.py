@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import BinaryIO
 
+from opsloop.backup.model import Reason
 from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 
@@ -40,11 +41,13 @@ class Kind(StrEnum):
 
 
 class DamagedError(InvalidInputError):
-    """The file ends early (``is_short``) or says what cannot be; the message says where."""
+    """The file ends early (``is_short``) or says what cannot be; the message says where, ``reason`` what it makes
+    of the dump."""
 
-    def __init__(self, message: str, *, is_short: bool) -> None:
+    def __init__(self, message: str, *, is_short: bool = False, reason: Reason | None = None) -> None:
         super().__init__(message)
         self.is_short = is_short
+        self.reason = reason or (Reason.TRUNCATED if is_short else Reason.CORRUPT)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,11 @@
 """What a definition needs of the server: roles, collations, languages that only a superuser may use."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from opsloop.backup.contents import Contents, Entry
+from opsloop.dataclass import dataclass, field
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s,;()"]+)'
 _EXTENSION = re.compile(
@@ -12,12 +16,82 @@ _MAPPING = re.compile(rf"^CREATE USER MAPPING\s+(?:IF NOT EXISTS\s+)?FOR\s+({_NA
 _ROLE = re.compile(rf"^CREATE (?:ROLE|USER|GROUP)\s+({_NAME})", re.I)
 _COLLATE = re.compile(r'\bCOLLATE\s+pg_catalog\.(?:"((?:[^"]|"")+)"|(\w+))')
 _LANGUAGE = re.compile(rf"\sLANGUAGE\s+({_NAME})", re.I)
+_ALL_TABLES = re.compile(r"^CREATE PUBLICATION\s.+\sFOR (ALL|TABLES IN)\b", re.S | re.I)
 _NO_ROLES = {"public", "current_user", "current_role", "session_user"}
 _USUAL_LANGUAGES = {"sql", "plpgsql", "plperl", "pltcl", "plv8", "plpython3"}
 ONLY_SUPERUSERS = frozenset({"c", "internal", "plpython3u", "plpython2u", "plpythonu", "plperlu", "pltclu", "plsh"})
 """Languages in which a function may do whatever the server may."""
 REACH_OUT = frozenset({"adminpack", "file_fdw", "dblink", "postgres_fdw", "pageinspect", "pg_surgery"})
 """Extensions that reach files, other servers or the bytes of tables."""
+
+_ROUTINE = {"owners", "privileges", "databases", "session users", "extensions", "tablespaces", "roles", "comments"}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What must be there before a dump is restored. ``extensions`` have the schema that they lie in, empty where the
+    dump does not say. ``left_out`` counts what is not restored, by kind; ``keep`` are the entries of an archive that
+    are."""
+
+    extensions: dict[str, str] = field(default_factory=dict)
+    roles: frozenset[str] = frozenset()
+    collations: frozenset[str] = frozenset()
+    left_out: Counter[str] = field(default_factory=Counter)
+    keep: tuple[Entry, ...] = ()
+    encoding: str = "UTF8"
+
+    def notes(self) -> list[str]:
+        """Return in words what is not restored; what says only who owns or may do what is not told."""
+        return [
+            f"left out: {number} of {kind}, which only a superuser may restore"
+            for kind, number in sorted(self.left_out.items())
+            if kind not in _ROUTINE
+        ]
+
+
+def of_archive(contents: Contents) -> Needs:
+    """Return what an archive needs and which of its entries are restored."""
+    extensions: dict[str, str] = {}
+    roles: set[str] = set()
+    collations: set[str] = set()
+    left_out: Counter[str] = Counter()
+    keep = []
+    for entry in contents.entries:
+        statement = entry.definition.lstrip()
+        if entry.kind == "EXTENSION":
+            name, schema = extension_of(statement) or (entry.name, "")
+            extensions[name] = schema
+        roles.update(roles_of(statement))
+        collations.update(collations_of(statement))
+        if what := _only_superusers(entry, statement):
+            left_out[what] += 1
+        else:
+            keep.append(entry)
+    made = {schema for name, schema in extensions.items() if not is_language(name)}
+    kept = tuple(one for one in keep if one.kind != "SCHEMA" or one.name not in made)
+    return Needs(extensions, frozenset(roles), frozenset(collations), left_out, kept, contents.encoding)
+
+
+def _only_superusers(entry: Entry, statement: str) -> str | None:
+    """Return why an entry is not restored, None for one that is."""
+    kind = entry.kind
+    if kind in ("EXTENSION", "DATABASE", "DATABASE PROPERTIES", "ACL", "DEFAULT ACL"):
+        return {"EXTENSION": "extensions", "ACL": "privileges", "DEFAULT ACL": "privileges"}.get(kind, "databases")
+    if kind == "COMMENT" and entry.name.startswith(("EXTENSION ", "EVENT TRIGGER ", "SUBSCRIPTION ", "DATABASE ")):
+        return "comments"
+    if kind == "SECURITY LABEL":
+        return "security labels"
+    if kind.startswith(("EVENT TRIGGER", "SUBSCRIPTION")):
+        return "event triggers" if kind.startswith("EVENT") else "subscriptions"
+    if kind == "PUBLICATION TABLES IN SCHEMA" or (kind == "PUBLICATION" and _ALL_TABLES.search(statement)):
+        return "publications"
+    language = untrusted_language(statement)
+    return f"functions in {language}" if language else None
+
+
+def schemas_of(extensions: Iterable[str]) -> list[str]:
+    """Return the schemas that must be made before extensions are."""
+    return sorted({one for one in extensions if one and one not in ("public", "pg_catalog")})
 
 
 def unquoted(name: str) -> str:

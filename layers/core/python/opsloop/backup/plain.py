@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from opsloop.backup.needs import collations_of, extension_of, is_language, roles_of, unquoted, untrusted_language
+from opsloop.backup.needs import Needs, collations_of, extension_of, roles_of, unquoted, untrusted_language
 from opsloop.backup.sql_text import Part, Piece, pieces
 from opsloop.dataclass import dataclass, field
 
@@ -29,7 +29,6 @@ _LEFT_OUT = (
     ("publications", re.compile(r"CREATE PUBLICATION\s.+\sFOR (ALL|TABLES IN)\b", re.I | re.S)),
     ("publications", re.compile(r"ALTER PUBLICATION\s.+\sADD TABLES IN\b", re.I | re.S)),
 )
-_ROUTINE = {"owners", "privileges", "databases", "session users", "extensions", "tablespaces", "roles", "comments"}
 _META = re.compile(rb"\\(\w+|.)[ \t]*([^\r\n]*)")
 _CONNECT = re.compile(r"dbname='((?:[^'\\]|\\.)*)'")
 _FROM = re.compile(rb"^-- Dumped from database version (.+?)\r?$", re.M)
@@ -128,8 +127,8 @@ def _read_statement(facts: PlainFacts, piece: Piece) -> None:
     statement = _head(piece)
     if not statement:
         return
-    if found := _ENCODING.match(statement):
-        facts.encoding = found.group(1)
+    if said := _ENCODING.match(statement):
+        facts.encoding = said.group(1)
     if not _SETTING.match(statement):
         facts.statements += 1
     word = statement[:14].upper()
@@ -165,11 +164,6 @@ def left_out(statement: str) -> str | None:
     return f"functions in {language}" if language else None
 
 
-def is_routine(what: str) -> bool:
-    """Return whether leaving this out changes nothing of what a database holds."""
-    return what in _ROUTINE
-
-
 def for_psql(chunks: Iterator[bytes], database: str | None) -> Iterator[bytes]:
     """Return the text for psql, line by line at the same places.
 
@@ -189,6 +183,12 @@ def for_psql(chunks: Iterator[bytes], database: str | None) -> Iterator[bytes]:
             yield b"\n" * piece.text.count(b"\n")
 
 
-def untrusted(facts: PlainFacts) -> list[str]:
-    """Return the extensions among those needed that are untrusted languages."""
-    return sorted(one for one in facts.extensions if is_language(one))
+def of_plain(facts: PlainFacts) -> Needs:
+    """Return what a plain dump needs."""
+    return Needs(
+        dict(facts.extensions),
+        frozenset(facts.roles),
+        frozenset(facts.collations),
+        facts.left_out,
+        encoding=facts.encoding,
+    )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from opsloop.backup.model import Cause
 from opsloop.catalog import Assertion
-from opsloop.dataclass import dataclass, field
+from opsloop.dataclass import dataclass, field, replace
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -27,6 +27,10 @@ class Limits:
     assertion_s: float = 30.0
     disk_bytes: int = 8 * GIB
     memory_bytes: int = 1536 * MIB
+
+    def within(self, seconds: float) -> "Limits":
+        """Return the same limits with ``seconds`` left for all of it."""
+        return replace(self, seconds=seconds, statement_s=min(self.statement_s, seconds))
 
 
 @dataclass(frozen=True)
