@@ -3,12 +3,14 @@
 The catalog says which databases there are; the last audit how they stand. An audit that is old says nothing of now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from opsloop.backup.audited import Audited
 from opsloop.backup.freshness import next_due
+from opsloop.backup.model import Dump
 from opsloop.backup.standing import Standing
 from opsloop.backup.wording import moment, span
 from opsloop.catalog import Database
@@ -101,6 +103,12 @@ def by_day(points: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def newest_first(at: datetime, name: str) -> str:
     """Return a text by which later moments sort before earlier ones, for cursors."""
     return f"{10**17 - int(at.timestamp() * 1_000_000):018d}#{name}"
+
+
+def in_order(dumps: Iterable[Dump]) -> Iterator[Dump]:
+    """Yield ``dumps``, which come newest first, by ``newest_first``: those of one moment by their ids."""
+    for _, same in groupby(dumps, key=lambda one: one.taken_at):
+        yield from sorted(same, key=lambda one: one.dump_id)
 
 
 def before_of(position: str) -> datetime | None:
