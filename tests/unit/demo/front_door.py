@@ -96,7 +96,7 @@ class FrontDoor:
         for request in self.requests("/v1/metrics"):
             for resource_metrics in request.resource_metrics:
                 service = service_name(resource_metrics.resource)
-                for metric in resource_metrics.scope_metrics[0].metrics:
+                for metric in (metric for scope in resource_metrics.scope_metrics for metric in scope.metrics):
                     for point in getattr(metric, metric.WhichOneof("data")).data_points:
                         key = (point.time_unix_nano // 60_000_000_000, service, metric.name)
                         counts[key] += getattr(point, "count", 1)
