@@ -89,9 +89,7 @@ class Upload:
     def _sent(self, number: int, part: bytearray) -> dict[str, Any]:
         digest = b64encode(sha256(part).digest()).decode()
         answer = _asked(
-            lambda: self._client.upload_part(
-                **self._where, PartNumber=number, Body=bytes(part), ChecksumSHA256=digest
-            )
+            lambda: self._client.upload_part(**self._where, PartNumber=number, Body=bytes(part), ChecksumSHA256=digest)
         )
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": digest}
 

@@ -63,9 +63,7 @@ class BackupBucket:
     def put(self, key: str, body: bytes, *, lock: Lock) -> None:
         """Store a JSON document."""
         digest = b64encode(md5(body, usedforsecurity=False).digest()).decode()  # S3 asks for it where there is a lock
-        self._ask(
-            "put_object", Key=key, Body=body, ContentType="application/json", ContentMD5=digest, **_locked(lock)
-        )
+        self._ask("put_object", Key=key, Body=body, ContentType="application/json", ContentMD5=digest, **_locked(lock))
 
     def look(self, key: str, version: str = "") -> Stored | None:
         """Return what the bucket says of an object, its last version unless told otherwise; None if there is none."""
@@ -122,8 +120,8 @@ class BackupBucket:
         import boto3
         from botocore.config import Config
 
-        retries = {"mode": "standard", "max_attempts": 5}
-        return boto3.client("s3", config=Config(retries=retries, connect_timeout=5, read_timeout=30))
+        config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=30)
+        return boto3.client("s3", config=config)  # type: ignore[no-untyped-call,unused-ignore]
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError

@@ -1,0 +1,331 @@
+"""Take one dump that was asked for: streamed into the bucket, there whole with its manifest, or not at all.
+
+Dumps of one database are taken one after the other, under a lease. What was begun is kept before it is begun, so that
+whoever follows a worker that was killed finds its unfinished upload, or the dump that it had completed.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from opsloop.backup.arrival import ORIGIN, Stored, name_of, registered
+from opsloop.backup.claim import Claim, ClaimState, TakenError, claimed, ended
+from opsloop.backup.document import dump_json, manifest_json, read_manifest
+from opsloop.backup.key import DUMPS, dump_key, manifest_key
+from opsloop.backup.model import BackupFailed, BackupTaken, Cause, Dump, Format, Manifest
+from opsloop.backup.outbox import Letter, Outbox
+from opsloop.backup.stores import Action, ClaimStore, Commit, Dumps, LetterBox
+from opsloop.backup.take import Take, TakeState, take_id
+from opsloop.catalog import Database
+from opsloop.clock import format_time
+from opsloop.dataclass import dataclass, replace
+from opsloop.errors import ConflictError, NotFoundError, PermanentError, TransientError
+
+ATTEMPTS = 4
+WAITS_S = (30.0, 120.0, 300.0)  # before the next attempt
+ASK_AGAIN_S = 60.0  # whether another dump of the database is done
+CONFLICTS = 10
+
+
+class Sink(Protocol):
+    """Where a dump is written to, piece by piece."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+    def finish(self) -> None:
+        """Take it that this was all."""
+
+    def abort(self) -> None:
+        """Drop everything."""
+
+
+class Uploading(Sink, Protocol):
+    """A sink that becomes an object when it is completed."""
+
+    upload_id: str
+
+    def complete(self) -> str:
+        """Make it an object and return its version."""
+
+
+class Source(Protocol):
+    """A database that can be dumped."""
+
+    def take(self, sink: Sink) -> Manifest:
+        """Write a dump to ``sink`` and return its manifest; raise ``PermanentError`` or ``TransientError``."""
+
+
+class Shelf(Protocol):
+    """The bucket."""
+
+    def begin(self, key: str, database: Database, expected_bytes: int, origin: str) -> Uploading:
+        """Begin an upload that is locked and tagged as the catalog says of ``database``."""
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Drop an upload, if there is one."""
+
+    def put_manifest(self, key: str, body: bytes, database: Database) -> None:
+        """Store a manifest, locked as its dump."""
+
+    def label(self, key: str, version: str, database: Database, sha256: str) -> None:
+        """Tag a dump with its hash as well."""
+
+    def look(self, key: str, version: str = "") -> Stored | None:
+        """Return what the bucket says of an object; None if there is none."""
+
+    def read(self, key: str) -> bytes:
+        """Return a document; raise ``NotFoundError``."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+
+
+class Takes(Protocol):
+    """Where dumps that were asked for are kept."""
+
+    def find(self, database: str, slot: datetime) -> Take | None:
+        """Return what became of the dump for that slot."""
+
+    def save(self, take: Take) -> Take:
+        """Write over the revision that was read; raise ``ConflictError``."""
+
+    def change(self, take: Take) -> Sequence[Action]:
+        """Return what ``save`` does, as actions of a transaction."""
+
+
+@dataclass(frozen=True)
+class TakingStores:
+    """What is kept of all this."""
+
+    takes: Takes
+    claims: ClaimStore
+    dumps: Dumps
+    letters: LetterBox
+    commit: Commit
+
+
+@dataclass(frozen=True)
+class Taking:
+    """What came of it: how the take stands, whether this worker did something, and when to try again (None: never)."""
+
+    take: Take | None
+    did: bool
+    again_s: float | None = None
+
+
+class TooLongError(PermanentError):
+    """A dump that does not end while this function may run; the next attempt would not either."""
+
+
+class Taker:
+    """Takes dumps of ``databases``. ``source`` opens one; ``longest_s`` is how long one dump may take."""
+
+    def __init__(
+        self,
+        databases: Mapping[str, Database],
+        stores: TakingStores,
+        shelf: Shelf,
+        source: Callable[[Database], Source],
+        outbox: Outbox,
+        *,
+        holder: str,
+        clock: Callable[[], datetime],
+        lease_s: float,
+        longest_s: float,
+    ) -> None:
+        self._databases, self._stores, self._shelf = databases, stores, shelf
+        self._source, self._outbox, self._holder, self._clock = source, outbox, holder, clock
+        self._lease_s, self._longest = lease_s, timedelta(seconds=longest_s)
+
+    def take(self, database: str, slot: datetime, cause: Cause, correlation_id: str) -> Taking:
+        """Take the dump for ``slot`` unless that is done or another one of the database is under way.
+
+        Raises ``NotFoundError`` for a database that we take no dumps of, ``TransientError`` where a store does not
+        answer.
+        """
+        declared = self._databases.get(database)
+        if declared is None or not declared.secret:
+            raise NotFoundError(f"database: we take no dumps of {database!r}")
+        try:
+            claim = self._claim(database)
+        except TakenError:
+            return Taking(None, did=False, again_s=ASK_AGAIN_S)
+        try:
+            return self._taken(declared, slot, cause, correlation_id)
+        finally:
+            self._let_go(claim)
+
+    def _claim(self, database: str) -> Claim:
+        claims, claim_id = self._stores.claims, f"take#{database}"
+        wanted = claimed(claims.find(claim_id), claim_id, self._holder, self._clock(), self._lease_s)
+        try:
+            return claims.save(wanted)
+        except ConflictError:
+            raise TakenError(self._clock()) from None
+
+    def _taken(self, database: Database, slot: datetime, cause: Cause, correlation_id: str) -> Taking:
+        stores = self._stores
+        take = stores.takes.find(database.name, slot)
+        if take is None:  # whoever asked for it did so on the bus alone
+            take = stores.takes.save(Take(database.name, slot, cause, self._clock(), correlation_id=correlation_id))
+        if take.is_over:
+            self._outbox.send_all()  # who did it may have been killed before it told anybody
+            return Taking(take, did=False)
+        found = self._left_behind(take)
+        if found is not None:
+            return self._conclude(database, take, found, self._manifest(take.key))
+        if take.attempts >= ATTEMPTS:
+            return self._give_up(take, take.why or "every attempt was killed before it was done")
+        take = self._begun(database, take)
+        try:
+            return self._attempt(database, take)
+        except (PermanentError, TransientError) as error:
+            now_is = self._now_is(take)
+            if now_is.is_over:  # it was told to nobody yet: the outbox has it
+                return Taking(now_is, did=True)
+            if isinstance(error, PermanentError):
+                return self._give_up(now_is, error.message)
+            return self._failed(now_is, error.message)
+
+    def _left_behind(self, take: Take) -> Stored | None:
+        """Return the dump that the attempt before completed; drop what it did not complete."""
+        if not take.key:
+            return None
+        stored = self._ours(take)
+        if stored is None and take.upload_id:
+            self._clean(take.key, take.upload_id)
+        return stored
+
+    def _clean(self, key: str, upload_id: str) -> None:
+        self._shelf.abort(key, upload_id)
+        if self._shelf.look(manifest_key(key)) is not None:
+            self._shelf.delete(manifest_key(key))
+
+    def _begun(self, database: Database, take: Take) -> Take:
+        now = self._clock()
+        key = dump_key(database.name, now, Format(database.format))
+        began = replace(
+            take, state=TakeState.TAKING, attempts=take.attempts + 1, started_at=now, ended_at=None, key=key,
+            upload_id="", is_told=True,
+        )  # fmt: skip
+        return self._stores.takes.save(began)
+
+    def _attempt(self, database: Database, take: Take) -> Taking:
+        """Dump once; whatever fails, nothing of it stays in the bucket."""
+        source = self._source(database)
+        expected = next((one.bytes for one in self._newest(database.name)), 0)
+        upload = self._shelf.begin(take.key, database, expected, take_id(take))
+        try:
+            take = self._stores.takes.save(replace(take, upload_id=upload.upload_id))
+            until = self._clock() + self._longest
+            manifest = source.take(_Bounded(upload, until, self._clock))
+            body = json.dumps(manifest_json(manifest), ensure_ascii=False).encode()
+            self._shelf.put_manifest(manifest_key(take.key), body, database)
+            stored = self._completed(upload, take)
+        except Exception:  # the boundary to the bucket: of what ends early, for whatever reason, nothing stays
+            upload.abort()
+            self._clean(take.key, upload.upload_id)
+            raise
+        return self._conclude(database, take, stored, manifest)
+
+    def _completed(self, upload: Uploading, take: Take) -> Stored:
+        """Return the object that an upload becomes, also where S3's answer to that is lost on its way."""
+        try:
+            upload.complete()
+        except TransientError:
+            if (stored := self._ours(take)) is not None:
+                return stored
+            raise
+        if (stored := self._ours(take)) is None:
+            raise NotFoundError(f"{take.key} was deleted as soon as it was there")
+        return stored
+
+    def _ours(self, take: Take) -> Stored | None:
+        stored = self._shelf.look(take.key)
+        return stored if stored is not None and stored.metadata.get(ORIGIN) == take_id(take) else None
+
+    def _newest(self, database: str) -> Iterable[Dump]:
+        return self._stores.dumps.of(database)
+
+    def _manifest(self, key: str) -> Manifest:
+        return read_manifest(json.loads(self._shelf.read(manifest_key(key))))
+
+    def _conclude(self, database: Database, take: Take, stored: Stored, manifest: Manifest) -> Taking:
+        """Keep the dump, that it was taken, and what the bus must hear of it; then tell it."""
+        self._shelf.label(take.key, stored.version, database, manifest.sha256)
+        stores, now = self._stores, self._clock()
+        name = name_of(take.key.removeprefix(DUMPS))
+        for _ in range(CONFLICTS):
+            known = stores.dumps.find(name.dump_id)
+            dump = registered(name, stored, manifest, known, stored.modified_at)
+            done = replace(
+                take, state=TakeState.TAKEN, ended_at=now, dump_id=name.dump_id, bytes=stored.bytes,
+                rows=manifest.rows, why="", upload_id="",
+            )  # fmt: skip
+            fact = {"database": database.name, "dump": dump_json(dump)}
+            letter = _letter(take, BackupTaken.TYPE, now, fact)
+            actions = [*stores.dumps.change(dump, before=known), *stores.takes.change(done)]
+            try:
+                stores.commit(
+                    [*actions, *stores.letters.addition(letter)], conflict=f"take {take_id(take)} has changed"
+                )
+            except ConflictError:
+                if self._now_is(take).revision != take.revision:
+                    raise
+                continue  # the dump arrived in between
+            self._outbox.send(letter)
+            return Taking(replace(done, revision=done.revision + 1), did=True)
+        raise ConflictError(f"dump {name.dump_id} changes all the time")
+
+    def _failed(self, take: Take, why: str) -> Taking:
+        if take.attempts >= ATTEMPTS:
+            return self._give_up(take, why)
+        kept = self._stores.takes.save(replace(take, why=why, ended_at=self._clock()))
+        return Taking(kept, did=True, again_s=WAITS_S[min(take.attempts, len(WAITS_S)) - 1])
+
+    def _give_up(self, take: Take, why: str) -> Taking:
+        stores, now = self._stores, self._clock()
+        over = replace(take, state=TakeState.FAILED, why=why, ended_at=now, upload_id="")
+        fact = {"database": take.database, "slot": format_time(take.slot), "why": why, "attempts": take.attempts}
+        letter = _letter(take, BackupFailed.TYPE, now, fact)
+        actions = [*stores.takes.change(over), *stores.letters.addition(letter)]
+        stores.commit(actions, conflict=f"take {take_id(take)} has changed")
+        self._outbox.send(letter)
+        return Taking(replace(over, revision=over.revision + 1), did=True)
+
+    def _now_is(self, take: Take) -> Take:
+        return self._stores.takes.find(take.database, take.slot) or take
+
+    def _let_go(self, claim: Claim) -> None:
+        try:
+            self._stores.claims.save(ended(claim, ClaimState.FREE, self._clock()))
+        except TransientError:  # then it runs out
+            return
+
+
+class _Bounded:
+    """A sink that ends a dump which takes too long, while there is time left to say so."""
+
+    def __init__(self, sink: Sink, until: datetime, clock: Callable[[], datetime]) -> None:
+        self._sink, self._until, self._clock = sink, until, clock
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes; raise ``TooLongError`` after the time."""
+        if self._clock() > self._until:
+            raise TooLongError("the dump does not end in time: dump this database beside its server, see docs/domains")
+        self._sink.write(chunk)
+
+    def finish(self) -> None:
+        """Take it that this was all."""
+        self._sink.finish()
+
+    def abort(self) -> None:
+        """Drop everything."""
+        self._sink.abort()
+
+
+def _letter(take: Take, kind: str, now: datetime, fact: Mapping[str, object]) -> Letter:
+    word = kind.rpartition(".")[2]
+    return Letter(f"{take_id(take)}/{word}", kind, take.database, now, fact, take.correlation_id or take_id(take))

@@ -1,0 +1,96 @@
+"""What a verdict means for the dump, for the bus, and for an auditor."""
+
+from datetime import datetime, timedelta
+
+from opsloop.backup.document import verification_json
+from opsloop.backup.model import (
+    BackupVerified,
+    Cause,
+    Dump,
+    Phase,
+    Reason,
+    Verdict,
+    Verification,
+    VerificationFailed,
+)
+from opsloop.backup.outbox import Letter
+from opsloop.backup.wanted import Limits, Wanted
+from opsloop.catalog import Database
+from opsloop.dataclass import replace
+
+LEAST_STALE = timedelta(days=1)
+MESSAGES_TOLD = 5  # on the bus, whose events hold 256 KB; the record and the evidence have all
+
+
+def wanted_of(database: Database, dump: Dump, cause: Cause, now: datetime, limits: Limits, where: str) -> Wanted:
+    """Return what a dump of ``database`` should be.
+
+    One that arrives with content that is older than a day, or than two of its slots, before the time that it goes by,
+    is stale; a later proof of an old dump is not about its age.
+    """
+    age = max(LEAST_STALE, timedelta(hours=2 * database.every_h))
+    apart = max(timedelta(0), now - dump.taken_at)
+    return Wanted(
+        database=database.name,
+        now=now,
+        source_name=database.source_name,
+        assertions=database.assertions,
+        max_age_s=(age + apart).total_seconds() if cause is Cause.ARRIVAL else None,
+        cause=cause,
+        limits=limits,
+        where=where,
+        dump_id=dump.dump_id,
+    )
+
+
+def could_not(facts: Verification, reason: Reason, why: str, began: datetime, ended: datetime) -> Verification:
+    """Return the verdict that nothing is known, and why."""
+    return replace(
+        facts, verdict=Verdict.UNKNOWN, reason=reason, detail=why, started_at=min(began, ended), ended_at=ended
+    )
+
+
+def timed(verification: Verification, began: datetime, read_s: float) -> Verification:
+    """Return ``verification`` with the ``read_s`` seconds of the download as part of reading it."""
+    rest = list(verification.phases)
+    own_s = sum(one.seconds for one in rest if one.name == "read")
+    phases = (Phase("read", read_s + own_s), *(one for one in rest if one.name != "read"))
+    return replace(verification, started_at=began, phases=phases)
+
+
+def verified(dump: Dump, verification: Verification) -> Dump:
+    """Return what is known of ``dump`` after a verdict: of two, the later one counts.
+
+    The time of a dump made elsewhere is the one that it says itself, where it does.
+    """
+    if verification.is_good:
+        is_newer = dump.proven_at is None or dump.proven_at <= verification.ended_at
+        if is_newer:
+            dump = replace(dump, proven_at=verification.ended_at, restore_s=verification.restore_s)
+    if dump.verified_at is not None and dump.verified_at > verification.ended_at:
+        return dump
+    said = verification.taken_at if not dump.has_manifest and verification.taken_at else dump.taken_at
+    return replace(
+        dump,
+        verdict=verification.verdict,
+        reason=verification.reason,
+        verified_at=verification.ended_at,
+        verification_id=verification.verification_id,
+        sha256=dump.sha256 or verification.sha256,
+        taken_at=said,
+    )
+
+
+def letter_of(verification: Verification, correlation_id: str) -> Letter:
+    """Return what the bus must hear of a verdict. Its evidence is written before."""
+    short = replace(verification, messages=(), findings=verification.findings[:MESSAGES_TOLD])
+    kind = BackupVerified.TYPE if verification.is_good else VerificationFailed.TYPE
+    return Letter(
+        letter_id=verification.verification_id,
+        type=kind,
+        subject=verification.database,
+        time=verification.ended_at,
+        data={"database": verification.database, "verification": verification_json(short)},
+        correlation_id=correlation_id or verification.verification_id,
+        verification_id=verification.verification_id,
+    )
