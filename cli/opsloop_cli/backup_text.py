@@ -1,6 +1,6 @@
 """What ``opsloop backup`` says to people: sizes, durations, one dump, one proof, one plan."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -56,13 +56,25 @@ def show_verification(found: Mapping[str, Any], name: str) -> None:
     if found["compared"]:
         line("equal", ", ".join(f"{number(count)} {what}" for what, count in found["compared"].items()))
     line("restored", f"{size(found['restored_bytes'])}, peak memory {size(found['peak_memory_bytes'])}")
-    if findings := found["findings"]:
+    show_findings(found["findings"], found["messages"])
+
+
+def show_findings(findings: Sequence[Mapping[str, Any]], messages: Sequence[str]) -> None:
+    """Print what is not as it should be on stdout, and what the engine said on stderr."""
+    if findings:
         columns = ["reason", "where", "expected", "found"]
         show_table(columns, [[str(one[column]) for column in columns] for one in findings[:SHOWN_FINDINGS]])
         _say_rest(len(findings), SHOWN_FINDINGS, "findings")
-    for message in found["messages"][:SHOWN_MESSAGES]:
+    for message in messages[:SHOWN_MESSAGES]:
         say(f"  {message}")
-    _say_rest(len(found["messages"]), SHOWN_MESSAGES, "messages")
+    _say_rest(len(messages), SHOWN_MESSAGES, "messages")
+
+
+def event(at: Any, what: str, dump_id: str, detail: str) -> dict[str, Any]:
+    """Return one thing that happened, as ``opsloop backup history`` shows it."""
+    from opsloop.clock import format_time
+
+    return {"at": at if isinstance(at, str) else format_time(at), "what": what, "dump_id": dump_id, "detail": detail}
 
 
 def show_dumps(dumps: Iterable[Mapping[str, Any]]) -> None:
