@@ -31,6 +31,7 @@ ENVIRONMENT = {f"{word.upper()}_TABLE": f"opsloop-test-{word}" for word in TABLE
     "QUARANTINE_BUCKET": "opsloop-test-quarantine",
     "IMPORT_BUCKET": "opsloop-test-import",
     "LOG_BUCKET": "opsloop-test-log",
+    "BACKUP_BUCKET": "opsloop-test-backup",
     "STREAM_NAME": "opsloop-test-stream",
     "BUS_NAME": "opsloop-test",
 }
@@ -171,6 +172,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, catalog_layer: Path, aws_url: str) -> I
             _create_table(aws.client("dynamodb"), ENVIRONMENT[f"{word.upper()}_TABLE"], keys)
         for bucket in ("SEGMENT_BUCKET", "QUARANTINE_BUCKET", "IMPORT_BUCKET", "LOG_BUCKET"):
             aws.client("s3").create_bucket(Bucket=ENVIRONMENT[bucket])
+        backups = ENVIRONMENT["BACKUP_BUCKET"]
+        aws.client("s3").create_bucket(Bucket=backups, ObjectLockEnabledForBucket=True)  # which makes it versioned
         aws.client("kinesis").create_stream(StreamName=ENVIRONMENT["STREAM_NAME"], ShardCount=2)
         aws.client("events").create_event_bus(Name=ENVIRONMENT["BUS_NAME"])
         yield aws
