@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     NOT_ALLOWED = 4
+    UNKNOWN = 5
 
 
 class CommandError(Exception):

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from opsloop_cli.commands import (
     alert,
     anomaly,
+    backup,
     dashboard,
     graph,
     keys,
@@ -27,13 +28,14 @@ from opsloop_cli.failure import CommandError
 from opsloop_cli.output import say
 
 CONFIG = "~/.config/opsloop/config.toml"
-HELP = """Look at your services, send telemetry, manage keys.
+HELP = """Look at your services, send telemetry, prove backups, manage keys.
 
 Which opsloop: --url and --key, or --profile from the configuration file,
 or else the local cloud whose .local/stack.json is nearest, upwards from here.
 
 Exit codes: 0 ok; 1 the answer is no, or it failed; 2 usage;
-3 cannot reach it, or it asks to try later; 4 not allowed.
+3 cannot reach it, or it asks to try later; 4 not allowed;
+5 a backup of which nobody can say whether it restores.
 """
 
 
@@ -63,6 +65,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(log.app, name="log")
 app.add_typer(search.app, name="search")
 app.add_typer(dashboard.app, name="dashboard")
+app.add_typer(backup.app, name="backup")
 
 
 def _show_version(is_wanted: bool) -> None:

@@ -9,6 +9,7 @@ from opsloop_cli.failure import CommandError, ExitCode
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _RELATIVE = re.compile(r"-((?:\d+[smhdw])+)")
+_SPAN = re.compile(r"(?:\d+[smhdw])+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -38,6 +39,11 @@ def read_moment(text: str, *, now: datetime, name: str) -> datetime:
         raise CommandError(f"{error}, nor -2h, -1d12h or now", ExitCode.USAGE) from None
     except (ValueError, OverflowError):
         raise CommandError(f"{name}: {text!r} is not a time there is", ExitCode.USAGE) from None
+
+
+def read_seconds(text: str) -> int | None:
+    """Return the seconds of ``36h`` or ``1d12h`` (s, m, h, d, w); None for anything else."""
+    return _seconds(text) if _SPAN.fullmatch(text) else None
 
 
 def _seconds(parts: str) -> int:

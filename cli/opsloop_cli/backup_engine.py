@@ -1,0 +1,217 @@
+"""Where ``opsloop backup`` meets PostgreSQL: the one module that knows the adapters, so that tests may stand in for it.
+
+Every function imports what it needs when it is called: the driver takes a tenth of a second to import.
+"""
+
+import shutil
+import sys
+import tempfile
+import uuid
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsloop.backup.model import Finding, Manifest, Verdict, Verification
+from opsloop_cli.failure import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from opsloop.adapters.postgres_recover import Restored
+    from opsloop.backup.plain import PlainFacts
+    from opsloop.backup.restore_plan import Needs, Target
+    from opsloop.backup.wanted import Wanted
+    from opsloop_cli.backup_catalog import Expected
+    from opsloop_cli.backup_progress import Bars
+
+CHUNK_BYTES = 1 << 20
+NO_BOUND = 1 << 62
+VERIFY_S = 86_400.0  # a person stops it with Ctrl-C
+VERIFY_MEMORY = 8 << 30
+CODES = {
+    Verdict.PROVEN: ExitCode.OK,
+    Verdict.RESTORABLE: ExitCode.OK,
+    Verdict.FAILED: ExitCode.NO,
+    Verdict.UNKNOWN: ExitCode.UNKNOWN,
+}
+
+
+def exit_code(verdict: Verdict) -> ExitCode:
+    """Return the exit code of a verdict."""
+    return CODES[verdict]
+
+
+def verification_told(found: Verification) -> dict[str, Any]:
+    """Return a verification as the command's JSON: ``phases`` by name, in seconds."""
+    from opsloop.backup.document import verification_json
+
+    phases: dict[str, float] = {}
+    for one in found.phases:
+        phases[one.name] = phases.get(one.name, 0.0) + one.seconds
+    return {**verification_json(found), "phases": phases}
+
+
+def sha256(path: Path, bars: "Bars") -> str:
+    """Return the SHA-256 of a file as hex."""
+    import hashlib
+
+    digest, total = hashlib.sha256(), path.stat().st_size
+    done = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+            done += len(chunk)
+            bars.told("read", done, total)
+    return digest.hexdigest()
+
+
+def needs(manifest: Manifest | None, path: Path | None) -> "Needs":
+    """Return what a dump needs of its server: by its manifest, else by what an archive says of itself."""
+    from opsloop.backup.archive import HEAD_BYTES, DamagedError, Kind, kind_of
+    from opsloop.backup.contents import read_contents
+    from opsloop.backup.restore_plan import Needs, needs_of
+
+    if manifest is not None:
+        return needs_of(manifest)
+    if path is None:
+        return Needs()
+    with path.open("rb") as stream:
+        if kind_of(stream.read(HEAD_BYTES)) is not Kind.CUSTOM:
+            return Needs()
+        stream.seek(0)
+        try:
+            contents = read_contents(stream)
+        except DamagedError:
+            return Needs()
+    extensions = frozenset(one.name for one in contents.of_kind("EXTENSION"))
+    roles = frozenset(one.owner for one in contents.entries if one.owner)
+    return Needs(extensions, roles, contents.encoding, contents.header.server_version)
+
+
+def wanted(file: Path, expected: "Expected", now: datetime, max_age_s: float | None) -> "Wanted":
+    """Return what a dump in a file should be."""
+    from opsloop.backup.model import Cause
+    from opsloop.backup.shelf import named_in
+    from opsloop.backup.wanted import Limits, Wanted
+
+    return Wanted(
+        database=expected.database or named_in(file.name)[0],
+        source_name=expected.source_name,
+        assertions=expected.assertions,
+        now=now,
+        max_age_s=max_age_s,
+        cause=Cause.REQUEST,
+        limits=Limits(seconds=VERIFY_S, statement_s=VERIFY_S, disk_bytes=_half_free(), memory_bytes=VERIFY_MEMORY),
+        where="command",
+        verification_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}",
+        dump_id=file.name,
+    )
+
+
+def verify(file: Path, manifest: Manifest | None, wanted: "Wanted", bars: "Bars") -> Verification:
+    """Return what became of restoring the dump in a file, in a throw-away PostgreSQL."""
+    from opsloop.adapters.postgres_restore import verifier_here
+
+    return verifier_here().verify(file, manifest, wanted, bars.told)
+
+
+def compare(dsn: str, manifest: Manifest, ignored: Collection[str]) -> tuple[tuple[Finding, ...], dict[str, int]]:
+    """Return what in the restored database is not as the manifest says, and what was counted as equal."""
+    import psycopg
+
+    from opsloop.adapters.postgres_facts import read_facts
+    from opsloop.backup.compare import compare as compared
+
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        facts = read_facts(
+            connection, schemas=manifest.schemas, exclude_schemas=manifest.exclude_schemas, like=manifest
+        )
+    return compared(manifest, facts, ignore=ignored)
+
+
+def _half_free() -> int:
+    """Return how much of the temporary folder's disk a restore may take, and leave as much to the others."""
+    return shutil.disk_usage(tempfile.gettempdir()).free // 2
+
+
+def read_target(dsn: str) -> "Target":
+    """Return what is known of the database to restore into."""
+    from opsloop.adapters import postgres_target
+
+    return postgres_target.read_target(dsn)
+
+
+def create_database(dsn: str, manifest: Manifest | None) -> str:
+    """Make the database that ``dsn`` names; return a remark, or ""."""
+    from opsloop.adapters import postgres_target
+
+    return postgres_target.create_database(dsn, manifest)
+
+
+def drop_database(dsn: str) -> None:
+    """Remove a database that ``create_database`` made."""
+    from opsloop.adapters import postgres_target
+
+    postgres_target.drop_database(dsn)
+
+
+def create_roles(dsn: str, names: Iterable[str]) -> None:
+    """Make roles that may not log in."""
+    from opsloop.adapters import postgres_target
+
+    postgres_target.create_roles(dsn, names)
+
+
+def analyze(dsn: str) -> None:
+    """Count values anew for the planner."""
+    from opsloop.adapters import postgres_recover
+
+    postgres_recover.analyze(dsn)
+
+
+def restore(path: Path, dsn: str, *, jobs: int, no_owner: bool, bars: "Bars") -> "Restored":
+    """Restore the dump in a file, of whatever form, into the database that ``dsn`` names."""
+    from opsloop.adapters import postgres_recover
+    from opsloop.adapters.postgres_binaries import tools
+    from opsloop.adapters.postgres_files import DumpFiles
+    from opsloop.backup.archive import HEAD_BYTES
+    from opsloop.backup.wanted import Limits
+
+    programs = tools()
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    everything = Limits(disk_bytes=NO_BOUND)
+    with DumpFiles().unpacked(path, head, everything, lambda _done, _all: None) as dump:
+        if dump.plain is not None and dump.chunks is not None:
+            _refuse(dump.plain)
+            chunks = _counted(dump.chunks(), dump.inflated_bytes, bars)
+            return postgres_recover.restore_plain(
+                programs.psql, chunks, dsn, variables=programs.environment, no_owner=no_owner
+            )
+        entries, done = len(dump.contents.entries) if dump.contents else 0, iter(range(1, sys.maxsize))
+        return postgres_recover.restore_archive(
+            programs.pg_restore,
+            dump.path,
+            dsn,
+            variables=programs.environment,
+            jobs=jobs,
+            no_owner=no_owner,
+            step=lambda _what: bars.told("restore", next(done), entries),
+        )
+
+
+def _refuse(facts: "PlainFacts") -> None:
+    """Refuse text that is not one database's dump, before anything of it ran."""
+    if facts.is_cluster:
+        names = ", ".join(facts.databases) or "several databases"
+        raise CommandError(f"a dump of a whole server ({names}): cut out the part that you need", ExitCode.NO)
+    if facts.refused:
+        line, text = facts.refused[0]
+        raise CommandError(f"line {line} is a command to psql, which no dump may have: {text}", ExitCode.NO)
+
+
+def _counted(chunks: Iterator[bytes], total: int, bars: "Bars") -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        bars.told("restore", done, total)
+        yield chunk
