@@ -57,8 +57,8 @@ class BinariesMissingError(PermanentError):
 class Tools:
     """The client programs, with TLS, and the environment to run them in (the whole of it: add PGPASSWORD and such).
 
-    ``major`` is their version: they dump servers up to it, and restore dumps made by it and older ones. ``compressions``
-    are those of custom dumps that they can read and write.
+    ``major`` is their version: they dump servers up to it, and restore dumps made by it and older ones.
+    ``compressions`` are those of custom dumps that they can read and write.
     """
 
     pg_dump: Path
@@ -114,8 +114,8 @@ def tools() -> Tools:
 
 
 @cache
-def server_binaries(user: int | None = None) -> ServerBinaries:
-    """Return the server's programs, where ``user`` (default: whoever confined programs run as) can run them."""
+def server_binaries() -> ServerBinaries:
+    """Return the server's programs, where confined programs can run them: copied there (60 MB) if need be."""
     found = find_spec(SERVER_PACKAGE)
     if found is not None and found.submodule_search_locations:
         home = Path(next(iter(found.submodule_search_locations)))
@@ -170,7 +170,7 @@ def _library(folder: Path) -> Path:
 
 
 def _authorities() -> dict[str, str]:
-    """Return where OpenSSL finds the authorities of ``sslrootcert=system``: a wheel's own looks in a folder of its own."""
+    """Return where OpenSSL finds the authorities of ``sslrootcert=system``: a wheel's own looks where nothing is."""
     return next(({"SSL_CERT_FILE": name} for name in AUTHORITIES if Path(name).is_file()), {})
 
 

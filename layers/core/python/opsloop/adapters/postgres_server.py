@@ -307,7 +307,7 @@ class Server:
     def _make_restorer(self) -> None:
         with self.admin() as connection:
             connection.execute(
-                sql.SQL("create role {} login nocreatedb nocreaterole noinherit password {}").format(
+                sql.SQL("create role {} login nocreatedb nocreaterole password {}").format(
                     sql.Identifier(RESTORER), sql.Literal(self._passwords[RESTORER])
                 )
             )

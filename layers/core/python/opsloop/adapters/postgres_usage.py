@@ -15,14 +15,15 @@ KILOBYTE = 1_024
 
 
 def process_tree(root: int) -> list[int]:
-    """Return the ids of a process and of all that descend from it, itself first; empty when it has ended."""
-    children: dict[int, list[int]] = defaultdict(list)
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            children[_parent(int(name))].append(int(name))
+    """Return the ids of a process of one thread and of all that descend from it; empty when it has ended."""
     found = [root] if _parent(root) else []
-    for process in found:  # grows while it is walked
-        found += children[process]
+    if not os.path.exists(f"/proc/{root}/task/{root}/children"):  # a kernel built without CONFIG_PROC_CHILDREN
+        children = _all_children()
+        for process in found:  # grows while it is walked
+            found += children[process]
+        return found
+    for process in found:
+        found += _children(process)
     return found
 
 
@@ -63,6 +64,22 @@ def _blocks(entry: "os.DirEntry[str]") -> int:
         return entry.stat(follow_symlinks=False).st_blocks
     except FileNotFoundError:
         return 0
+
+
+def _children(process: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _all_children() -> dict[int, list[int]]:
+    """Return the children of every process of this machine."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            children[_parent(int(name))].append(int(name))
+    return children
 
 
 def _parent(process: int) -> int:
