@@ -118,12 +118,13 @@ def _directory(path: Path, folder: Path, room: int) -> Unpacked:
     """Lay out the files of a directory or tar dump in one folder, whatever folder they had in the archive."""
     place = folder / "directory"
     place.mkdir()
-    total = 0
+    total, is_tar = 0, False
     try:
         with tarfile.open(path, "r:") as archive:
             for number, member in enumerate(archive):
                 name = Path(member.name).name
-                if not member.isfile() or not name or name == "restore.sql" or number > MAX_FILES:
+                is_tar = is_tar or name == "restore.sql"  # pg_dump --format=tar; pg_restore reads it as it is
+                if not member.isfile() or not name or number > MAX_FILES or (is_tar and name == "restore.sql"):
                     continue
                 total += member.size
                 if total > room:
@@ -144,9 +145,12 @@ def _directory(path: Path, folder: Path, room: int) -> Unpacked:
     missing = tuple(
         f"{one.schema}.{one.name}" if one.schema else one.name
         for one in contents.entries
-        if one.has_data and one.file and not any((place / f"{one.file}{end}").exists() for end in ("", ".gz", ".lz4"))
+        if one.has_data
+        and one.file
+        and one.kind != "BLOBS"
+        and not any((place / f"{one.file}{end}").exists() for end in ("", ".gz", ".lz4"))
     )
-    return Unpacked(Kind.TAR, place, total, contents, Blocks((), total, missing))
+    return Unpacked(Kind.TAR, path if is_tar else place, total, contents, Blocks((), total, missing))
 
 
 def _check_end(path: Path, offset: int) -> None:

@@ -7,7 +7,7 @@ passed on; any other command with a backslash is refused.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from opsloop.backup.needs import Needs, collations_of, extension_of, roles_of, unquoted, untrusted_language
 from opsloop.backup.sql_text import Part, Piece, pieces
@@ -35,6 +35,7 @@ _FROM = re.compile(rb"^-- Dumped from database version (.+?)\r?$", re.M)
 _BY = re.compile(rb"^-- Dumped by pg_dump version (.+?)\r?$", re.M)
 _BEGUN, _ENDED = b"-- PostgreSQL database dump", b"-- PostgreSQL database dump complete"
 _CLUSTER = b"-- PostgreSQL database cluster dump"
+_SCHEMA = re.compile(r'CREATE SCHEMA\s+("(?:[^"]|"")+"|[^\s;"]+)\s*;', re.I)
 _ENCODING = re.compile(r"SET client_encoding = '([^']+)'", re.I)
 _SETTING = re.compile(r"(SET|SELECT pg_catalog\.set_config|BEGIN|COMMIT|START)\b", re.I)
 
@@ -164,10 +165,11 @@ def left_out(statement: str) -> str | None:
     return f"functions in {language}" if language else None
 
 
-def for_psql(chunks: Iterator[bytes], database: str | None) -> Iterator[bytes]:
+def for_psql(chunks: Iterator[bytes], database: str | None, made: Collection[str] = ()) -> Iterator[bytes]:
     """Return the text for psql, line by line at the same places.
 
-    With ``database`` only the part behind a ``\\connect`` to it, or before any, as in a dump of a whole server.
+    With ``database`` only the part behind a connect to it, or before any, as in a dump of a whole server. ``made`` are
+    schemas that are there already.
     """
     connections = _Connections()
     is_wanted = was_wanted = True
@@ -176,11 +178,17 @@ def for_psql(chunks: Iterator[bytes], database: str | None) -> Iterator[bytes]:
             connections.follow(piece.text)
             is_wanted = database is None or connections.database in ("", database)
         elif piece.part is Part.SQL:
-            was_wanted = is_wanted and left_out(_head(piece)) is None
+            statement = _head(piece)
+            was_wanted = is_wanted and left_out(statement) is None and _schema(statement) not in made
         if piece.part is not Part.META and was_wanted:
             yield piece.text
         else:
             yield b"\n" * piece.text.count(b"\n")
+
+
+def _schema(statement: str) -> str | None:
+    found = _SCHEMA.match(statement)
+    return unquoted(found.group(1)) if found else None
 
 
 def of_plain(facts: PlainFacts) -> Needs:

@@ -1,0 +1,171 @@
+"""Dumps restored into a PostgreSQL of our own, by pg_restore or psql, as a user who may do nothing else.
+
+    verifier = verifier_here()
+    verification = verifier.verify(path, manifest, wanted)
+
+Both programs run confined (``postgres_sandbox``): no network, no other program, no file but what they are handed.
+psql reads plain dumps in its restricted mode, in which it takes no command with a backslash.
+"""
+
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from opsloop.adapters.postgres_binaries import server_binaries, tools
+from opsloop.adapters.postgres_check import Checks
+from opsloop.adapters.postgres_files import DumpFiles
+from opsloop.adapters.postgres_prepare import prepare
+from opsloop.adapters.postgres_sandbox import check_confined, kill_session
+from opsloop.adapters.postgres_server import Server
+from opsloop.adapters.postgres_settings import Limits as ServerLimits
+from opsloop.adapters.postgres_trouble import ours
+from opsloop.backup.archive import Kind
+from opsloop.backup.contents import list_lines
+from opsloop.backup.engine_messages import bounded, findings_of
+from opsloop.backup.needs import Needs, schemas_of
+from opsloop.backup.order import OURS
+from opsloop.backup.plain import for_psql
+from opsloop.backup.ports import NotTriedError, Outcome, Told, Unpacked
+from opsloop.backup.verify import Verifier
+from opsloop.backup.wanted import Limits
+
+LOOK_S = 0.05
+_NO_NAMES = ("", "postgres", "template0", "template1")
+_PG_RESTORE = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions", "--no-security-labels")
+
+
+def verifier_here(scratch: Path | None = None) -> Verifier:
+    """Return a verifier that restores on this machine; ``scratch`` is where dumps are unpacked and servers live."""
+    return Verifier(DumpFiles(scratch), PostgresEngine(scratch), time.monotonic)
+
+
+class PostgresEngine:
+    """The port ``Engine``: a server for each verification, gone behind it."""
+
+    def __init__(self, scratch: Path | None = None) -> None:
+        self._scratch = scratch
+        self._peak = 0
+
+    @property
+    def version(self) -> str:
+        """Return the version of the server that restores."""
+        return server_binaries().version
+
+    def peak_memory_bytes(self) -> int:
+        """Return the most memory that servers, their programs and we took, in bytes."""
+        return self._peak
+
+    @contextmanager
+    def opened(self, dump: Unpacked, needs: Needs, database: str | None, limits: Limits) -> Iterator["RestoredCopy"]:
+        """Return an empty database with the roles, extensions and collations that the dump needs."""
+        bounds = ServerLimits(
+            memory_bytes=limits.memory_bytes,
+            disk_bytes=limits.disk_bytes,
+            lifetime_s=limits.seconds,
+            statement_timeout_s=limits.statement_s,
+        )
+        self._peak = 0
+        server = Server(self._scratch, bounds)
+        try:
+            with ours(server):
+                server.start()
+                copy = RestoredCopy(server, dump, needs, database, limits)
+            yield copy
+        finally:
+            server.stop()
+            self._peak = server.peak_memory_bytes
+
+
+class RestoredCopy(Checks):
+    """The port ``Copy``: one database of a server."""
+
+    def __init__(self, server: Server, dump: Unpacked, needs: Needs, database: str | None, limits: Limits) -> None:
+        name = dump.contents.header.database if dump.contents else database or ""
+        super().__init__(server, "restored" if name in _NO_NAMES else name[:63], limits)
+        self._dump, self._needs, self._part = dump, needs, database
+        notes = server.create_database(self.name, encoding=needs.encoding)
+        with server.admin(self.name) as connection:
+            self._missing, more = prepare(connection, needs)
+        self._notes = (*notes, *more)
+
+    @property
+    def missing_extensions(self) -> tuple[str, ...]:
+        """Return the extensions that the dump needs and this PostgreSQL has not."""
+        return self._missing
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what had to be done otherwise than at the source, in words."""
+        return self._notes
+
+    def restore(self, told: Told) -> Outcome:
+        """Restore the dump; every error of the engine is a finding."""
+        with ours(self.server):
+            if self._dump.kind is Kind.PLAIN:
+                program, (status, errors) = "psql", self._by_psql(told)
+            else:
+                program, (status, errors) = "pg_restore", self._by_pg_restore(told)
+            if status:
+                self.server.check()  # a bound that was passed explains what follows from it
+            check_confined(status, errors.encode())
+        found = tuple(findings_of(errors, status, program))
+        if ours_alone := [one for one in found if one.reason in OURS]:
+            raise NotTriedError(ours_alone[0].reason, ours_alone[0].found)
+        return Outcome(found, {}, bounded(errors.splitlines()))
+
+    def _by_pg_restore(self, told: Told) -> tuple[int, str]:
+        wanted = self.server.folder / "list"
+        wanted.write_text(list_lines(self._needs.keep), encoding="ascii")
+        wanted.chmod(0o644)
+        command: list[str | Path] = [tools().pg_restore, *_PG_RESTORE, "--single-transaction", "--use-list", wanted]
+        command += ["--dbname", self.name_for_libpq()]
+        if self._dump.path.is_dir():
+            return self._run([*command, "--format=directory", self._dump.path])
+        size = self._dump.path.stat().st_size
+        with self._dump.path.open("rb") as file:
+            form = "tar" if self._dump.kind is Kind.TAR else "custom"
+            # the place in the file is shared with pg_restore: how far it has read
+            return self._run(
+                [*command, f"--format={form}"], file, lambda: told(os.lseek(file.fileno(), 0, os.SEEK_CUR), size)
+            )
+
+    def _by_psql(self, told: Told) -> tuple[int, str]:
+        token = secrets.token_hex(24)
+        command: list[str | Path] = [tools().psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+        command += ["--single-transaction", f"--command=\\restrict {token}", "--file=-", "--dbname"]
+        process, errors = self.start([*command, self.name_for_libpq()], subprocess.PIPE)
+        total, done = self._dump.inflated_bytes, 0
+        chunks = self._dump.chunks() if self._dump.chunks else iter(())
+        made = frozenset(schemas_of(self._needs.extensions.values()))
+        try:
+            with process.stdin or open(os.devnull, "wb") as pipe, suppress(BrokenPipeError):
+                for part in for_psql(chunks, self._part, made):
+                    pipe.write(part)
+                    done += len(part)
+                    told(done, total)
+            status = process.wait()
+        except BaseException:  # whatever interrupts us: nothing is left behind
+            kill_session(process)
+            process.wait()
+            raise
+        return status, errors.text()
+
+    def _run(
+        self, command: Sequence[str | Path], stdin: IO[bytes] | None = None, look: Callable[[], None] | None = None
+    ) -> tuple[int, str]:
+        process, errors = self.start(command, stdin or subprocess.DEVNULL)
+        try:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    return process.wait(LOOK_S), errors.text()
+                if look is not None:
+                    look()
+        except BaseException:  # whatever interrupts us: nothing is left behind
+            kill_session(process)
+            process.wait()
+            raise
