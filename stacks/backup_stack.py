@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.event_queue import EventQueue
-from stacks.constructs.grants import allow_bus, allow_table
+from stacks.constructs.grants import allow_bus, allow_objects, allow_table
 from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
@@ -25,6 +27,8 @@ class BackupStack(Stack):
         super().__init__(scope, id_, **kwargs)
         layers = Layers(self, "Layers", target=state.deployment.target)
         self._take(layers, state)
+        self._audit(layers, state)
+        self._query(layers, state)
 
     def _take(self, layers: Layers, state: StateStack) -> None:
         take = OpsFunction(
@@ -66,3 +70,71 @@ class BackupStack(Stack):
         allow_table(take, state.access, "dynamodb:GetItem")
         allow_table(take, state.backup, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
         allow_bus(take, state.bus, "events:PutEvents")
+
+    def _audit(self, layers: Layers, state: StateStack) -> None:
+        audit = OpsFunction(
+            self,
+            "Audit",
+            name="backup_audit",
+            layers=layers,
+            state=state,
+            environment={
+                "BACKUP_TABLE": state.backup.table_name,
+                "BACKUP_BUCKET": state.backups.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
+            },
+            memory_mb=1769,  # one whole virtual CPU
+            timeout_s=290,
+        )
+        audit.started_asynchronously()
+        Schedule(
+            self,
+            "AuditSchedule",
+            function=audit,
+            schedule=events.Schedule.cron(minute="7/15"),
+            description="Seven minutes after every quarter of an hour: measure backups against their objectives",
+            silent_after=Duration.hours(1),
+        )
+        audit.alarms.objectives_missed()
+        allow_table(audit, state.backup, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
+        allow_objects(audit, state.backups, "s3:GetObject")
+        allow_bus(audit, state.bus, "events:PutEvents")
+        self._allow_rds(audit)
+
+    def _allow_rds(self, audit: OpsFunction) -> None:
+        """Let the function read what RDS says of instances and snapshots of this account and region."""
+        region = "<AWS::Region>" if Token.is_unresolved(self.region) else self.region
+        account = "<AWS::AccountId>" if Token.is_unresolved(self.account) else self.account
+        reason = "Instances and their snapshots, read only: the catalog names them, and it changes without the stacks."
+        for action, kind in (("rds:DescribeDBInstances", "db"), ("rds:DescribeDBSnapshots", "*")):
+            arn = f"arn:{self.partition}:rds:{self.region}:{self.account}:{kind}:*"
+            iam.Grant.add_to_principal(grantee=audit.function, actions=[action], resource_arns=[arn])
+            acknowledge(audit.role, f"IAM5[Resource::arn:<AWS::Partition>:rds:{region}:{account}:{kind}:*]", reason)
+
+    def _query(self, layers: Layers, state: StateStack) -> None:
+        query = OpsFunction(
+            self,
+            "Query",
+            name="backup_query",
+            layers=layers,
+            state=state,
+            environment={
+                "ACCESS_TABLE": state.access.table_name,
+                "BACKUP_TABLE": state.backup.table_name,
+                "BACKUP_BUCKET": state.backups.bucket_name,
+            },
+            memory_mb=1769,  # one whole virtual CPU
+            timeout_s=29,
+        )
+        routes = [
+            "GET /v1/backups",
+            "GET /v1/backups/{database}",
+            "GET /v1/backups/{database}/dumps",
+            "GET /v1/backups/{database}/history",
+            "GET /v1/backups/verifications/{id}",
+            "GET /v1/backups/verifications/{id}/evidence",
+        ]
+        Webhook(self, "QueryApi", function=query, api=state.api, routes=routes)
+        allow_table(query, state.access, "dynamodb:GetItem")
+        allow_table(query, state.backup, "dynamodb:GetItem", "dynamodb:Query")
+        allow_objects(query, state.backups, "s3:GetObject")

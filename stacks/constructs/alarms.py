@@ -132,6 +132,21 @@ class Alarms(Construct):
         text = f"{name} is more than {5 * limit} minutes behind: what is unusual is told late."
         self._above("NotJudged", metric, limit, text, "anomaly-behind", periods=3)
 
+    def objectives_missed(self) -> None:
+        """Watch for databases whose backups miss an objective, and for those of which nobody can say."""
+        for name, text in (
+            ("DatabasesMissingObjectives", "A database's backups miss an objective."),
+            ("DatabasesUnknown", "Whether a database's backups meet their objectives is not known."),
+        ):
+            metric = cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=name,
+                dimensions_map={"service": "backup"},
+                period=FIFTEEN_MINUTES,
+                statistic="Maximum",
+            )
+            self._above(name, metric, 0, text, "backup-objectives", periods=2 if name.endswith("Unknown") else 1)
+
     def logs_lost(self, name: str) -> None:
         """Watch for log records that were committed and could not be kept."""
         metric = _of_logs("LogBatchesLost", "Sum")

@@ -1,6 +1,6 @@
 """Backup: taking reads databases' secrets and writes dumps; verifying reads dumps and writes verdicts."""
 
-from tests.unit.stacks.promises import GET, PUT, QUERY, WRITE_KEY, Promises
+from tests.unit.stacks.promises import GET, PUT, QUERY, READ_KEY, WRITE_KEY, Promises
 
 PROMISES = Promises(
     may={
@@ -10,8 +10,31 @@ PROMISES = Promises(
             "Bus": {"events:PutEvents"},
             "Key": WRITE_KEY,
         },
+        "backup_audit": {
+            "Backup": {GET, PUT, QUERY},
+            "Backups/*": {"s3:GetObject"},
+            "Bus": {"events:PutEvents"},
+            "Key": WRITE_KEY,
+        },
+        "backup_query": {
+            "Access": {GET},
+            "Backup": {GET, QUERY},
+            "Backups/*": {"s3:GetObject"},
+            "Key": READ_KEY,
+        },
     },
-    routes=frozenset({"POST /v1/backups/{database}/take"}),
-    started_by={"backup_take": {"rate(15 minutes)"}},
+    routes=frozenset(
+        {
+            "POST /v1/backups/{database}/take",
+            "GET /v1/backups",
+            "GET /v1/backups/{database}",
+            "GET /v1/backups/{database}/dumps",
+            "GET /v1/backups/{database}/history",
+            "GET /v1/backups/verifications/{id}",
+            "GET /v1/backups/verifications/{id}/evidence",
+        }
+    ),
+    started_by={"backup_take": {"rate(15 minutes)"}, "backup_audit": {"cron(7/15 * * * ? *)"}},
+    beyond={"backup_audit": {"rds:DescribeDBInstances", "rds:DescribeDBSnapshots"}},
     fed_with={"backup_take": {"backup.requested"}},
 )
