@@ -10,13 +10,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from opsloop.adapters.alert_queue import AlertQueue
 from opsloop.adapters.alert_table import AlertTable
 from opsloop.adapters.bus import Bus
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.mail import MailChannel
 from opsloop.adapters.secret_store import Secrets
 from opsloop.adapters.slack import SlackChannel
+from opsloop.adapters.work_queue import WorkQueue
 from opsloop.alert.model import Channel, DeliveryFailed, DeliveryKey, DeliveryState
 from opsloop.alert.receive import read_event
 from opsloop.alert.story import Places, compose
@@ -47,7 +47,7 @@ class Settings:
 settings = read_settings(Settings)
 catalog = load_catalog()
 table = AlertTable(settings.alert_table, retention_days=settings.alert_retention_days)
-queue, bus = AlertQueue(), Bus(settings.bus_name)
+queue, bus = WorkQueue(), Bus(settings.bus_name)
 secrets = Secrets(settings.secret_prefix)
 channels: dict[str, Channel] = {
     one.name: MailChannel(settings.mail_sender, one.to)

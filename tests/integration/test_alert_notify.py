@@ -18,8 +18,8 @@ from moto.ses import ses_backends
 from local.sink.show import post_text
 from local.sink.store import Post, Store
 from local.sink.webhook import WebhookServer
-from opsloop.adapters.alert_queue import AlertQueue
 from opsloop.adapters.alert_table import AlertTable
+from opsloop.adapters.work_queue import WorkQueue
 from opsloop.alert.delivery import GIVE_UP_AFTER_S, LEASE_S, again
 from opsloop.alert.model import Delivery, DeliveryKey, DeliveryState
 from opsloop.catalog import Catalog
@@ -363,7 +363,7 @@ def test_a_message_is_hidden_until_it_is_due(aws: Any):
     sqs.send_message(QueueUrl=url, MessageBody="x")
     (message,) = sqs.receive_message(QueueUrl=url, VisibilityTimeout=300)["Messages"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    queue = AlertQueue()
+    queue = WorkQueue()
     queue.postpone(arn, message["ReceiptHandle"], 600)
     queue.postpone(arn, message["ReceiptHandle"], 100_000)  # more than SQS allows
     assert "Messages" not in sqs.receive_message(QueueUrl=url)

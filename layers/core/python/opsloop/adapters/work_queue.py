@@ -1,4 +1,4 @@
-"""The queue of what is to be told: a message that is not done is hidden until it is due."""
+"""Queues of work: a message that is not done is hidden until it is due."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ from opsloop.errors import DependencyUnavailableError
 LONGEST_S = 3_600  # SQS allows 12 hours in all since the message was received; nothing of ours waits for long
 
 
-class AlertQueue:
+class WorkQueue:
     """The queues that messages came from, each named by its ARN."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class AlertQueue:
             request = {"QueueUrl": self._url(queue_arn), "ReceiptHandle": receipt_handle, "VisibilityTimeout": seconds}
             self._client.call("ChangeMessageVisibility", request)
         except AwsError as error:
-            raise DependencyUnavailableError(f"alert queue: {error.code}") from error
+            raise DependencyUnavailableError(f"queue: {error.code}") from error
 
     def _look_up(self, queue_arn: str) -> str:
         """Return the queue's URL. The function cannot be told it when it is deployed: the queue starts the function."""
