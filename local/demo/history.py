@@ -1,7 +1,8 @@
 """What the shop did before it was opened: weeks of its telemetry, made at once, minute by minute.
 
 It behaves as the live shop does (``behaviour.py``): the same rhythm, mix, latencies and failures, in the same spans.
-Left out, for size: internal spans, and log records of requests that went well.
+Left out, for size: internal spans, log records of requests that went well, and, before its last day, what the services
+ask their databases.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from local.demo import behaviour as b
+from local.demo.history_databases import Statement, statements
 from local.demo.history_points import LogLine, Minute, logs_request, metrics_request
 from local.demo.wire import Ids, Shape, attribute, traces_request
 
@@ -30,6 +32,8 @@ MISSING_ORDER_RATIO = (
     b.EMPTY_CART_RATIO + b.STOCK_FAILURE_RATIO + b.BANK_FAILURE_RATIO + b.DECLINE_RATIO
 )  # such orders were never placed
 SPANS_PER_REQUEST = 8_000  # some 2 MB: read whole, without being cut
+PLACES = np.uint64(16)  # so many spans a trace may have
+POOL_USED_RATIO = 0.00125  # a hundredth of a connection, as in the live shop
 
 
 class Request(NamedTuple):
@@ -41,7 +45,10 @@ class Request(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What one span tells of itself: names and statuses have one value, or one per span."""
+    """What one span tells of itself: names and statuses have one value, or one per span.
+
+    The status of a statement in a database is 0, and ``route`` the database's name.
+    """
 
     service: str
     operation: str
@@ -70,10 +77,16 @@ class _Day:
 
 
 class History:
-    """The telemetry of the minutes [first, end) since the epoch, of ``rate`` visits a second as the mean of a week."""
+    """The telemetry of the minutes [first, end) since the epoch, of ``rate`` visits a second as the mean of a week.
 
-    def __init__(self, *, seed: int, rate: float, first_minute: int, end_minute: int) -> None:
+    Stretches that begin at the minute ``databases_from`` or later have the spans of the databases, too.
+    """
+
+    def __init__(
+        self, *, seed: int, rate: float, first_minute: int, end_minute: int, databases_from: int | None = None
+    ) -> None:
         self._seed, self._rate = seed, rate
+        self._databases_from = end_minute if databases_from is None else databases_from
         self.first_minute, self.end_minute = first_minute, end_minute
         self.counted: Counter[str] = Counter()  # requests that each service has answered, in what was made so far
         self._shapes: dict[tuple[str, int, str, str, int, bool], Shape] = {}
@@ -93,6 +106,8 @@ class History:
         trace = (np.uint64(first) << np.uint64(24)) + np.arange(1, len(at_ms) + 1, dtype=np.uint64)
         day = _Day(first * NS_PER_MINUTE)
         _visit(draw, day, at_ms, trace)
+        if first >= self._databases_from:
+            _ask_databases(np.random.default_rng([self._seed, first, 1]), day)
         for service in ("web", "orders", "payments"):
             calls = [call for call in day.calls if call.service == service]
             self.counted[service] += sum(len(call.trace) for call in calls if call.kind == SERVER)
@@ -122,14 +137,16 @@ class History:
         key = (call.operation, call.kind, call.method, call.route, status, call.parent > 0)
         if key not in self._shapes:
             attributes: dict[str, str | int] = {"http.request.method": call.method, "http.response.status_code": status}
-            if call.route and call.kind == SERVER:
+            if not status:
+                attributes = Statement(call.operation, call.route).attributes
+            elif call.route and call.kind == SERVER:
                 attributes["http.route"] = call.route
             is_error = status >= (500 if call.kind == SERVER else 400)
             self._shapes[key] = Shape(
                 call.operation, call.kind, attributes, is_error=is_error, has_parent=call.parent > 0
             )
         trace, begin = call.trace[chosen], _ns(call.start_ms[chosen], start_ns)
-        ids, parents = trace * np.uint64(8) + np.uint64(call.place), trace * np.uint64(8) + np.uint64(call.parent)
+        ids, parents = trace * PLACES + np.uint64(call.place), trace * PLACES + np.uint64(call.parent)
         return self._shapes[key].spans(trace, ids, parents, begin, begin + _ns(call.duration_ms[chosen], 0))
 
 
@@ -218,6 +235,26 @@ def _look_up(draw: np.random.Generator, day: _Day, at_ms: Floats, trace: Ids) ->
     return status, b.OVERHEAD_MS + orders_ms + 2 * HOP_MS
 
 
+def _ask_databases(draw: np.random.Generator, day: _Day) -> None:
+    """Add what the services ask their databases while they answer what is there so far."""
+    for call in list(day.calls):
+        for one in statements(call.service, call.operation):
+            chosen = np.isin(call.status, one.of_statuses) if call.kind == SERVER else np.zeros(len(call.trace), bool)
+            many = int(chosen.sum())
+            start, took = one.times(draw, call.start_ms[chosen], call.duration_ms[chosen])
+            told = (
+                one.operation,
+                CLIENT,
+                "",
+                one.database,
+                _status(many, 0),
+                call.trace[chosen],
+                one.place,
+                call.place,
+            )
+            day.add(call.service, *told, start, took)
+
+
 def _step(draw: np.random.Generator, many: int, median_ms: float) -> Floats:
     """Return lognormal durations in ms, as the live shop's steps take."""
     return np.minimum(median_ms * draw.lognormal(0.0, b.LATENCY_SIGMA, many), b.LONGEST_STEP_S * 1000)
@@ -258,7 +295,7 @@ def _log_lines(calls: list[Call], start_ns: int) -> Iterator[LogLine]:
             if (call.service, call.route, status) == ("web", "/orders/{id}", 404):
                 text = "no such order"
             trace = int(call.trace[place])
-            yield LogLine(end_ns, status, call.method, call.route, text, trace, trace * 8 + call.place)
+            yield LogLine(end_ns, status, call.method, call.route, text, trace, trace * int(PLACES) + call.place)
 
 
 def _metrics(draw: np.random.Generator, day: _Day, first: int, end: int) -> Iterator[Request]:
@@ -277,11 +314,11 @@ def _metrics(draw: np.random.Generator, day: _Day, first: int, end: int) -> Iter
             counted["payments", "shop.payments.taken", "{payment}", ""] = _per_minute(
                 call, call.status == 201, end - first
             )
-    used = draw.binomial(8, 0.01, end - first)
+    used = {name: draw.binomial(8, POOL_USED_RATIO, end - first) for name in ("orders", "payments")}
     for service in ("web", "orders", "payments"):
         minutes = [
             Minute(first + number, {key[1:]: int(many[number]) for key, many in counted.items() if key[0] == service},
-                   int(used[number]) if service == "orders" else None)
+                   int(used[service][number]) if service in used else None)
             for number in range(end - first)
         ]  # fmt: skip
         body, items = metrics_request(resource_of(service), minutes)

@@ -2,7 +2,7 @@
 
 Spans of statements and ``db.client.operation.duration`` come from OpenTelemetry's instrumentation of psycopg; spans are
 named by what they do to which table (``SELECT orders``), as the conventions have it. What the pool knows itself:
-``db.client.connection.count`` by state, ``db.client.connection.max`` and ``db.client.connection.timeouts``.
+``db.client.connection.count`` by state, and ``db.client.connection.timeouts``.
 https://opentelemetry.io/docs/specs/semconv/db/
 """
 
@@ -65,9 +65,7 @@ class ConnectionPool:
         )
         self._cursor = traced_cursor(self._integration)
         meter = telemetry.meter
-        told = [self._count]
-        meter.create_observable_gauge("db.client.connection.count", told, unit="{connection}")
-        meter.create_observable_gauge("db.client.connection.max", [self._most], unit="{connection}")
+        meter.create_observable_gauge("db.client.connection.count", [self._count], unit="{connection}")
         self._timeouts = meter.create_counter("db.client.connection.timeouts", unit="{timeout}")
 
     @contextmanager
@@ -143,9 +141,6 @@ class ConnectionPool:
             Observation(count, {"db.client.connection.state": state, "db.client.connection.pool.name": self.name})
             for state, count in states.items()
         ]
-
-    def _most(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(POOL_SIZE, {"db.client.connection.pool.name": self.name})]
 
 
 class SummaryTracer(CursorTracer):

@@ -33,7 +33,8 @@ def ensure_history(state: StateDir) -> None:
         return
     if not plan:
         end = int(time.time()) // 60
-        plan = {"first_minute": end - DAYS * MINUTES_PER_DAY, "sent_until": end - DAYS * MINUTES_PER_DAY, "counted": {}}
+        first = end - DAYS * MINUTES_PER_DAY
+        plan = {"first_minute": first, "sent_until": first, "counted": {}, "databases_from": end - MINUTES_PER_DAY}
     with step(f"Sending {DAYS} days of history through the stream") as say:
         send(state, plan, say, end_minute=int(time.time()) // 60)
     with step("Waiting until all of it is counted") as say:
@@ -50,7 +51,13 @@ def send(state: StateDir, plan: dict[str, Any], say: Any, *, end_minute: int) ->
         end_minute = plan["sending_until"]  # of a run that was interrupted: the same stretches make the same records
     plan["sending_until"] = end_minute
     first = plan["sent_until"]
-    history = History(seed=DEFAULT_SEED, rate=DEFAULT_RATE, first_minute=first, end_minute=end_minute)
+    history = History(
+        seed=DEFAULT_SEED,
+        rate=DEFAULT_RATE,
+        first_minute=first,
+        end_minute=end_minute,
+        databases_from=plan.get("databases_from"),
+    )
     before = dict(plan["counted"])
     items = 0
     for end, requests in history.requests():

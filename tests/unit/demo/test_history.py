@@ -31,8 +31,12 @@ def history() -> tuple[History, list[Request]]:
 
 @pytest.fixture(scope="module")
 def spans(history: tuple[History, list[Request]]) -> list[ServiceSpan]:
+    return spans_of(history[1])
+
+
+def spans_of(requests: list[Request]) -> list[ServiceSpan]:
     found = []
-    for request in history[1]:
+    for request in requests:
         if request.signal == "traces":
             for group in ExportTraceServiceRequest.FromString(request.body).resource_spans:
                 service = group.resource.attributes[0].value.string_value
@@ -144,3 +148,51 @@ def test_the_seed_decides_every_byte_and_no_two_seeds_agree() -> None:
 
 def test_a_request_is_small_enough_for_one_record(history: tuple[History, list[Request]]) -> None:
     assert max(len(request.body) for request in history[1]) < 4 << 20
+
+
+@pytest.fixture(scope="module")
+def with_databases() -> list[Request]:
+    history = History(seed=SEED, rate=RATE, first_minute=MONDAY_NOON, end_minute=END, databases_from=MONDAY_NOON + 120)
+    return [request for _, requests in history.requests() for request in requests]
+
+
+def is_of_database(span: Span) -> bool:
+    return any(one.key == "db.namespace" for one in span.attributes)
+
+
+def test_the_spans_of_databases_come_from_their_minute_on_and_change_no_others(
+    spans: list[ServiceSpan], with_databases: list[Request]
+) -> None:
+    found = spans_of(with_databases)
+    others = Counter(span.SerializeToString() for _, span in found if not is_of_database(span))
+    assert others == Counter(span.SerializeToString() for _, span in spans)
+    asked = [span.start_time_unix_nano // 60_000_000_000 for _, span in found if is_of_database(span)]
+    assert MONDAY_NOON + 120 <= min(asked) < MONDAY_NOON + 125
+    assert sum(one.items for one in with_databases if one.signal == "traces") == len(found)
+
+
+def test_orders_and_payments_ask_as_often_as_the_live_shop_does(with_databases: list[Request]) -> None:
+    found = spans_of(with_databases)
+    late = [(service, span) for service, span in found if span.start_time_unix_nano >= (MONDAY_NOON + 120) * 60 * 10**9]
+    asked = Counter((service, span.name) for service, span in late if is_of_database(span))
+    answered = Counter(
+        (service, span.name, status(span)) for service, span in late if span.kind == Span.SPAN_KIND_SERVER
+    )
+    assert asked["orders", "INSERT orders"] == asked["orders", "INSERT order_lines"]
+    assert asked["orders", "INSERT orders"] == answered["orders", "POST /orders", 201]
+    assert asked["orders", "UPDATE products"] == asked["payments", "INSERT payments"]  # stock before money
+    payments = sum(many for key, many in answered.items() if key[:2] == ("payments", "POST /payments"))
+    assert asked["payments", "INSERT payments"] == asked["payments", "UPDATE payments"] == payments
+    assert asked["payments", "SELECT payments"] == answered["orders", "GET /orders/{id}", 200]
+
+
+def test_a_statement_lies_within_its_request(with_databases: list[Request]) -> None:
+    found = spans_of(with_databases)
+    known = {(span.trace_id, span.span_id): span for _, span in found}
+    assert len(known) == len(found)
+    for _, span in found:
+        if is_of_database(span):
+            parent = known[span.trace_id, span.parent_span_id]
+            assert parent.kind == Span.SPAN_KIND_SERVER
+            assert parent.start_time_unix_nano <= span.start_time_unix_nano < span.end_time_unix_nano
+            assert span.end_time_unix_nano <= parent.end_time_unix_nano
