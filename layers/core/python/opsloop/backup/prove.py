@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from opsloop.backup.arrival import Arrival, gone, name_of, registered
 from opsloop.backup.claim import Claim, ClaimState, TakenError, claimed, ended, handed_over
@@ -21,6 +22,7 @@ from opsloop.backup.stores import Job, Objects, Stores, Verifier, Workshop
 from opsloop.backup.verdict import could_not, letter_of, timed, verified, wanted_of
 from opsloop.backup.wanted import Progress
 from opsloop.catalog import Database
+from opsloop.clock import parse_time
 from opsloop.dataclass import dataclass, replace
 from opsloop.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
 
@@ -33,10 +35,11 @@ LAST_PROOFS = 20  # looked through for the newest content that was proven
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: a verdict; or another try in ``again_s``; or, with neither, nothing is left to do."""
+    """What came of it: a verdict; or another try in ``again_s``, and ``why``; with neither, nothing is left to do."""
 
     verification: Verification | None = None
     again_s: float | None = None
+    why: str = ""
     is_handed_over: bool = False
 
 
@@ -57,6 +60,21 @@ def job_of(arrival: Arrival) -> Job | None:
         bytes=arrival.bytes,
         correlation_id=arrival.correlation_id,
     )
+
+
+def requested_job(event: Mapping[str, Any]) -> Job:
+    """Return the job that a ``backup.verification_requested`` on the bus asks for; raise ``InvalidInputError``."""
+    try:
+        detail = event["detail"]
+        data = detail["data"]
+        name = name_of(str(data["dump_id"]))
+        asked_at = parse_time(detail["time"], name="time")
+        correlation_id = str(detail.get("correlationid", ""))
+        cause, request_id = Cause(data["cause"]), str(detail["id"])
+    except (KeyError, TypeError, ValueError) as error:
+        text = f"not a request to verify a dump: {type(error).__name__}: {error}"
+        raise InvalidInputError(text) from None
+    return Job(name.dump_id, cause, asked_at, request_id=request_id, correlation_id=correlation_id)
 
 
 class Prover:
@@ -93,7 +111,8 @@ class Prover:
             if taken.until is None:
                 self._outbox.send_all()  # who did it may have been killed before it told anybody
                 return Outcome()
-            return Outcome(again_s=max(1.0, (taken.until - self._clock()).total_seconds() + 1.0))
+            seconds = max(1.0, (taken.until - self._clock()).total_seconds() + 1.0)
+            return Outcome(again_s=seconds, why="somebody else is at it")
         try:
             return self._work(job, claim, progress)
         except TransientError as error:
@@ -148,7 +167,7 @@ class Prover:
             return self._too_large(job, claim, verification)
         if verification.reason is Reason.NOT_STARTED and claim.attempts < ATTEMPTS:
             self._let_go(claim)
-            return Outcome(again_s=RETRY_S * claim.attempts)
+            return Outcome(again_s=RETRY_S * claim.attempts, why=verification.detail)
         return self._conclude(job, claim, verification)
 
     def _register(self, job: Job) -> tuple[Dump, Manifest | None, Finding | None]:
@@ -196,7 +215,11 @@ class Prover:
             limits = self._workshop.limits(0) or limits
             wanted = wanted_of(self._databases[dump.database], dump, job.cause, began, limits, self._workshop.where)
             wanted = replace(wanted, verification_id=job.verification_id, newer_than=self._newest_before(dump, job))
-            verification = self._verifier.verify(path, manifest, wanted, progress)
+            try:
+                verification = self._verifier.verify(path, manifest, wanted, progress)
+            except Exception as error:  # noqa: BLE001 -- the boundary to the engine: what nobody foresaw in a stranger's dump
+                text = f"{type(error).__name__}: {error}"
+                return could_not(job_facts(job), Reason.NOT_STARTED, text, began, self._clock())
         return timed(verification, began, read_s)
 
     def _newest_before(self, dump: Dump, job: Job) -> datetime | None:
@@ -217,7 +240,7 @@ class Prover:
             waiting = self._stores.claims.save(handed_over(claim, self._clock(), START_WITHIN_S))
             try:
                 if shop.ask_larger(job, claim.attempts):
-                    return Outcome(is_handed_over=True, again_s=START_WITHIN_S)
+                    return Outcome(is_handed_over=True, again_s=START_WITHIN_S, why=verification.detail)
             except TransientError:
                 self._let_go(waiting)
                 raise
@@ -248,7 +271,7 @@ class Prover:
             except ConflictError:
                 now_is = stores.claims.find(job.claim_id)
                 if now_is is None or now_is.revision != claim.revision:  # the lease ran out: the verdict is another's
-                    return Outcome(again_s=RETRY_S)
+                    return Outcome(again_s=RETRY_S, why="the lease ran out")
                 continue
             self._outbox.send(letter)
             return Outcome(verification)

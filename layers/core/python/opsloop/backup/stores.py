@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from opsloop.backup.arrival import Stored
@@ -11,7 +12,9 @@ from opsloop.backup.claim import Claim, Claims
 from opsloop.backup.model import Cause, Dump, Manifest, Verification
 from opsloop.backup.outbox import Letter
 from opsloop.backup.wanted import Limits, Progress, Wanted
+from opsloop.clock import format_time, parse_time
 from opsloop.dataclass import dataclass
+from opsloop.errors import InvalidInputError
 
 Action = Mapping[str, Any]  # one of a transaction; only the stores know what is in it
 
@@ -39,6 +42,35 @@ class Job:
         return sha256(self.claim_id.encode()).hexdigest()[:24]
 
 
+def job_json(job: Job) -> dict[str, str]:
+    """Return ``job`` as text, for another process."""
+    return {
+        "dump_id": job.dump_id,
+        "cause": job.cause.value,
+        "asked_at": format_time(job.asked_at),
+        "version": job.version,
+        "request_id": job.request_id,
+        "bytes": str(job.bytes),
+        "correlation_id": job.correlation_id,
+    }
+
+
+def read_job(document: Mapping[str, str]) -> Job:
+    """Return the job that ``job_json`` made text of; raise ``InvalidInputError``."""
+    try:
+        return Job(
+            document["dump_id"],
+            Cause(document["cause"]),
+            parse_time(document["asked_at"], name="asked_at"),
+            version=document["version"],
+            request_id=document["request_id"],
+            bytes=int(document["bytes"]),
+            correlation_id=document["correlation_id"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError(f"job: {type(error).__name__}: {error}") from None
+
+
 class Objects(Protocol):
     """The bucket."""
 
@@ -48,8 +80,8 @@ class Objects(Protocol):
     def read(self, key: str) -> bytes:
         """Return a document; raise ``NotFoundError``."""
 
-    def download(self, key: str, version: str, file: BinaryIO, told: Callable[[int], None]) -> str:
-        """Write an object to ``file`` and return its SHA-256; raise ``NotFoundError``, ``TransientError``."""
+    def download(self, key: str, version: str, file: BinaryIO, told: Callable[[int], None]) -> None:
+        """Write an object to ``file``; raise ``NotFoundError``, ``TransientError``."""
 
 
 class Dumps(Protocol):
@@ -105,8 +137,8 @@ class Commit(Protocol):
 class Verifier(Protocol):
     """Restores a dump and says what it found."""
 
-    def verify(self, path: str, manifest: Manifest | None, wanted: Wanted, progress: Progress) -> Verification:
-        """Return the verdict; never raises for what a dump holds."""
+    def verify(self, path: Path, manifest: Manifest | None, wanted: Wanted, progress: Progress) -> Verification:
+        """Return the verdict; only what nobody foresaw is raised."""
 
 
 class Workshop(Protocol):
@@ -119,7 +151,7 @@ class Workshop(Protocol):
     def limits(self, dump_bytes: int) -> Limits | None:
         """Return what there is beside a dump of that size; None: not even that has room."""
 
-    def file(self, name: str) -> AbstractContextManager[tuple[str, BinaryIO]]:
+    def file(self, name: str) -> AbstractContextManager[tuple[Path, BinaryIO]]:
         """Return a path and the file open for writing under it, both gone at the end."""
 
     def ask_larger(self, job: Job, attempt: int) -> bool:
