@@ -83,7 +83,8 @@ SELECT ARRAY['server', srvname], '', concat_ws(' ', (SELECT quote_ident(fdwname)
   FROM pg_foreign_server s WHERE own(pg_foreign_server, s)"""
 
 PUBLICATIONS = """SELECT ARRAY['publication', pubname], '', concat_ws(' ',
-    CASE WHEN puballtables THEN 'all tables' END, CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update' END, CASE WHEN pubdelete THEN 'delete' END,
+    CASE WHEN puballtables THEN 'all tables' END, CASE WHEN pubinsert THEN 'insert' END,
+    CASE WHEN pubupdate THEN 'update' END, CASE WHEN pubdelete THEN 'delete' END,
     CASE WHEN pubtruncate THEN 'truncate' END, CASE WHEN pubviaroot THEN 'via root' END,
     (SELECT string_agg(concat_ws(' ', prrelid::regclass::text {where}), ', ' ORDER BY prrelid::regclass::text)
        FROM pg_publication_rel WHERE prpubid = p.oid) {schemas_of}), NULL
@@ -181,5 +182,6 @@ def _grants(which: str) -> str:
 
 def _made(statement: str, pieces: dict[str, str]) -> Callable[[str], str]:
     for name, piece in pieces.items():
-        statement = statement.replace(f"{{name}}", piece)
+        statement = statement.replace(f"{{{name}}}", piece)
+    statement = _OWN.sub(_IS_OWN, statement)
     return lambda schemas: COMMON.replace("{schemas}", f"'{schemas}'") + statement
