@@ -15,6 +15,7 @@ from typing import Any
 from local.console import StepFailedError, console
 from local.state import LOOPBACK, REGION, TOOLS, StateDir, remembered_ports
 from local.steps import (
+    backups,
     channels,
     cloud,
     compare,
@@ -103,10 +104,13 @@ def run(state: StateDir, *, with_demo: bool, with_story: bool = True, search_in:
             history.ensure_history(state)
             story.learn(state)
             cloud.want(state, *search.services(state), databases.SERVICE, "sink", "cloud", "pump", "demo")
+            backups.begin(state)
             comparison = compare.wait_for_comparison(state)
             is_equal = comparison is None or comparison.is_equal
             report.show_comparison(comparison)
         report.show_addresses(stack, str(state.root))
+        if with_demo:
+            backups.show(state)
         if with_demo and with_story:
             story.show(state)
     console.print(f"Up in {time.monotonic() - started:.0f} s. `make logs` follows it, `make stop` ends it.")
