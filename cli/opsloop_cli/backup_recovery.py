@@ -50,6 +50,7 @@ class Recovery:
             self.target: Target = backup_engine.read_target(dsn)
         found = obstacles(self.target, self.needs)
         self.obstacles: tuple[Obstacle, ...] = tuple(one for one in found if one.kind not in options.allowed)
+        self._is_salvage = trust(chosen.dump) is Verdict.FAILED  # then half of it is what there is to be had
         self._phases: dict[str, float] = {}
 
     def document(self) -> dict[str, Any]:
@@ -77,8 +78,8 @@ class Recovery:
     def run(self, path: Path, bars: "Bars") -> dict[str, Any]:
         """Restore the dump at ``path``, compare, and return what came of it as JSON.
 
-        Where it breaks off, Ctrl-C included, a database that was made for it is removed; one that was there stays
-        as far as it got.
+        Where it breaks off, Ctrl-C included, a database that was made for it is removed; one that was there, or that
+        was made of a dump known to be bad, stays as far as it got.
         """
         with told_plainly():
             self._check_bytes(path, bars)
@@ -106,7 +107,8 @@ class Recovery:
     def _restore(self, path: Path, bars: "Bars") -> tuple["Restored", tuple[Finding, ...], dict[str, int]]:
         options = self.options
         with self._step("restore", bars):
-            restored = backup_engine.restore(path, self._dsn, jobs=options.jobs, no_owner=options.no_owner, bars=bars)
+            jobs = 1 if self._is_salvage else options.jobs  # several stop all at the first damage
+            restored = backup_engine.restore(path, self._dsn, jobs=jobs, no_owner=options.no_owner, bars=bars)
         if not restored.is_complete:
             return restored, (), {}
         with self._step("analyze", bars):
@@ -130,7 +132,7 @@ class Recovery:
     def _check_bytes(self, path: Path, bars: "Bars") -> None:
         """Stop unless the file is, byte for byte, the one that was proven; what is known to be bad need not be."""
         expected = self.chosen.dump.sha256
-        if not expected or trust(self.chosen.dump) is Verdict.FAILED:
+        if not expected or self._is_salvage:
             return
         with self._step("read", bars):
             found = backup_engine.sha256(path, bars)
@@ -153,7 +155,7 @@ class Recovery:
 
     def _give_up(self) -> str:
         """Remove the database if it was made for this; return what became of it."""
-        if self.target.exists:
+        if self.target.exists or self._is_salvage:
             return f"{self.target.where} holds what was restored so far"
         backup_engine.drop_database(self._dsn)
         return f"{self.target.where} was removed again"

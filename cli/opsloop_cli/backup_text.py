@@ -8,6 +8,8 @@ import typer
 from opsloop_cli.output import UNKNOWN, number, say, show_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from opsloop.backup.restore_plan import Obstacle, Plan, Target
 
 SHOWN_FINDINGS, SHOWN_MESSAGES = 20, 10
@@ -41,6 +43,13 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
+def moment(time: "datetime") -> str:
+    """Return a time for people, to the second: ``2026-11-21T08:00:00Z``."""
+    from opsloop.clock import format_time
+
+    return format_time(time.replace(microsecond=0))
+
+
 def line(label: str, text: str) -> None:
     """Print one labelled line on stdout."""
     typer.echo(f"{label:<{LABEL}} {text}")
@@ -52,10 +61,11 @@ def show_verification(found: Mapping[str, Any], name: str) -> None:
     if found["reason"]:
         line("reason", found["reason"])
     line("detail", found["detail"])
-    line("phases", ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in found["phases"].items()))
+    line("took", ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in found["phases"].items()))
     if found["compared"]:
         line("equal", ", ".join(f"{number(count)} {what}" for what, count in found["compared"].items()))
-    line("restored", f"{size(found['restored_bytes'])}, peak memory {size(found['peak_memory_bytes'])}")
+    if found["restored_bytes"]:
+        line("restored", f"{size(found['restored_bytes'])}, peak memory {size(found['peak_memory_bytes'])}")
     show_findings(found["findings"], found["messages"])
 
 
@@ -105,19 +115,26 @@ def show_history(events: Iterable[Mapping[str, Any]]) -> None:
 def show_plan(plan: "Plan | None", name: str, target: "Target", obstacles: "Iterable[Obstacle]") -> None:
     """Print what a restore will do, what will be missing, and what stands in the way."""
     from opsloop.backup.restore_plan import describe
-    from opsloop.clock import format_time
 
     line("restore", name)
     if plan is not None:
         for one in plan.passed_over:
             line("passed over", describe(one))
-        line("lost", f"what was written in the {span(plan.lost_s)} from {format_time(plan.dump.taken_at)} on")
+        line("lost", _loss(plan))
         line("takes", _forecast(plan))
     state = "empty" if target.exists else "will be created"
     line("into", f"{target.where}, PostgreSQL {target.server_version}, {state if not target.objects else 'not empty'}")
     for obstacle in obstacles:
         line("obstacle", obstacle.detail)
         line("", obstacle.remedy)
+
+
+def _loss(plan: "Plan") -> str:
+    """Return what will be missing; a dump that does not say when it was taken was taken before it was written."""
+    since = moment(plan.dump.taken_at)
+    if not plan.dump.has_manifest and plan.dump.taken_at == plan.dump.arrived_at:
+        return f"what was written in the last {span(plan.lost_s)} at least; the file is of {since}, its dump is older"
+    return f"what was written in the {span(plan.lost_s)} after {since}"
 
 
 def _forecast(plan: "Plan") -> str:

@@ -20,7 +20,7 @@ SENTENCES = {
     "restored": "restored; there is no manifest to compare with",
     "differs": "restored, and not equal to its manifest: look before you use it",
     "incomplete": "restored, but the server refused parts of it: look before you use it",
-    "failed": "not restored",
+    "failed": "it broke off: what there is now is no database to use",
 }
 
 

@@ -185,12 +185,12 @@ def _nothing(standing: list[Dump], early: list[Dump], at: datetime) -> str:
         return "there is no dump"
     if not early:
         oldest = min(one.taken_at for one in standing)
-        return f"there is no dump of {format_time(at)} or before; the oldest is of {format_time(oldest)}"
+        return f"there is no dump of {_told(at)} or before; the oldest is of {_told(oldest)}"
     newest: dict[Trust, Dump] = {}
     for one in early:
         newest.setdefault(trust(one), one)
     there_is = "; ".join(f"{describe(one)}, with {FLAGS[level]}" for level, one in newest.items() if level in FLAGS)
-    return f"no proven dump of {format_time(at)} or before. There is: {there_is}"
+    return f"no proven dump of {_told(at)} or before. There is: {there_is}"
 
 
 def describe(dump: Dump) -> str:
@@ -198,4 +198,8 @@ def describe(dump: Dump) -> str:
     level = trust(dump)
     known = level.value if level else "not verified"
     why = f" ({dump.reason.value})" if dump.reason and level in (Verdict.FAILED, Verdict.UNKNOWN) else ""
-    return f"{dump.dump_id} of {format_time(dump.taken_at)}, {known}{why}"
+    return f"{dump.dump_id} of {_told(dump.taken_at)}, {known}{why}"
+
+
+def _told(moment: datetime) -> str:
+    return format_time(moment.replace(microsecond=0))
