@@ -98,21 +98,20 @@ class Pruner:
     def __init__(self, shelf: Shelf, bucket: Bucket, deletions: Deletions) -> None:
         self.shelf, self.bucket, self.deletions = shelf, bucket, deletions
 
-    def plan(self, name: str, database: Database | None, chosen: RetentionClass, now: datetime) -> Plan:
+    def plan(self, database: Database, chosen: RetentionClass, now: datetime) -> Plan:
         """Return the plan for what is there, and record of each dump whose object is gone that it is gone.
 
         A proof of an object that somebody else deleted must not count.
         """
-        keys = set(self.bucket.keys(name))
-        for one in self.shelf.of(name):
+        keys = set(self.bucket.keys(database.name))
+        for one in self.shelf.of(database.name):
             if one.deleted_at is None and one.key not in keys:
                 self._note_gone(one, now)
-        return plan(chosen, self._copies(name, database), now)
+        return plan(chosen, self._copies(database), now)
 
     def carry_out(
         self,
-        name: str,
-        database: Database | None,
+        database: Database,
         chosen: RetentionClass,
         now: datetime,
         *,
@@ -123,8 +122,8 @@ class Pruner:
 
         Before each deletion the plan is made anew from what is known at that moment.
         """
-        found = plan(chosen, self._copies(name, database), now)
-        ended = [self._resume(one, database, chosen, now) for one in self.deletions.open(name)]
+        found = plan(chosen, self._copies(database), now)
+        ended = [self._resume(one, database, chosen, now) for one in self.deletions.open(database.name)]
         resumed = {one.dump_id for one in ended}
         todo = [one for one in found.delete if one.copy.copy_id not in resumed]
         for place, decision in enumerate(todo):
@@ -149,21 +148,21 @@ class Pruner:
             )
         return tuple(ended)
 
-    def _copies(self, name: str, database: Database | None) -> list[Copy]:
-        return [copy_of(one, database) for one in self.shelf.of(name) if one.deleted_at is None]
+    def _copies(self, database: Database) -> list[Copy]:
+        return [copy_of(one, database) for one in self.shelf.of(database.name) if one.deleted_at is None]
 
-    def _resume(self, one: Deletion, database: Database | None, chosen: RetentionClass, now: datetime) -> Deletion:
+    def _resume(self, one: Deletion, database: Database, chosen: RetentionClass, now: datetime) -> Deletion:
         look = self.bucket.look(one.key)
         if not look.version:
             return self._deleted(one, look.marker, now)
         return self._delete(one, database, chosen, now)
 
-    def _delete(self, one: Deletion, database: Database | None, chosen: RetentionClass, now: datetime) -> Deletion:
+    def _delete(self, one: Deletion, database: Database, chosen: RetentionClass, now: datetime) -> Deletion:
         if objection := self._objection(one, database, chosen, now):
             return self._stop(one, objection, now)
         return self._deleted(one, self.bucket.delete(one.key), now)
 
-    def _objection(self, one: Deletion, database: Database | None, chosen: RetentionClass, now: datetime) -> str:
+    def _objection(self, one: Deletion, database: Database, chosen: RetentionClass, now: datetime) -> str:
         """Return what speaks against a deletion at this moment, "" if nothing does."""
         look = self.bucket.look(one.key)
         if not look.version:
@@ -174,7 +173,7 @@ class Pruner:
             return "the object is under a legal hold"
         if look.locked_until is not None and look.locked_until > now:
             return f"the object is locked until {format_time(look.locked_until)}"
-        again = plan(chosen, self._copies(one.database, database), now)
+        again = plan(chosen, self._copies(database), now)
         if one.dump_id not in again.ids:
             why = next(
                 (kept.why for kept in again.keep if kept.copy.copy_id == one.dump_id), "it is not known any more"

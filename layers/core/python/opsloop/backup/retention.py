@@ -82,17 +82,14 @@ class Plan:
         return frozenset(one.copy.copy_id for one in self.delete)
 
 
-def copy_of(dump: Dump, database: Database | None) -> Copy:
+def copy_of(dump: Dump, database: Database) -> Copy:
     """Return ``dump`` as retention sees it.
 
     Restorable counts as proven: it is all that a dump made elsewhere, without a manifest, can reach. A proof that a
-    later verification could not repeat does not count. ``database`` None: not in the catalog, so nobody decided that
-    its dumps may go.
+    later verification could not repeat does not count.
     """
     held = "its own legal hold" if dump.legal_hold else ""
-    if database is None:
-        held = "the rule that what the catalog does not name stays"
-    elif database.legal_hold:
+    if database.legal_hold:
         held = "the legal hold of its database"
     is_hopeless = dump.verdict is Verdict.FAILED and dump.reason in HOPELESS
     return Copy(
