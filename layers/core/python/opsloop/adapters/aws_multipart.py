@@ -32,29 +32,27 @@ class Upload:
     """One upload in parts that has begun. Implements the sink that dumps are written to.
 
     ``finish`` sends what is left; the object is there only after ``complete``. One part is sent while the next one is
-    filled. Every part carries its SHA-256, which S3 checks. ``sizes`` says how large part n is.
+    filled. Every part carries its SHA-256, which S3 checks.
     """
 
-    def __init__(self, client: Any, bucket: str, key: str, upload_id: str, sizes: Callable[[int], int]) -> None:
+    def __init__(self, client: Any, bucket: str, key: str, upload_id: str, expected_bytes: int) -> None:
         self.key, self.upload_id, self.bytes = key, upload_id, 0
         self._client, self._where = client, {"Bucket": bucket, "Key": key, "UploadId": upload_id}
-        self._sizes, self._hash = sizes, sha256()
+        self._expected = expected_bytes
         self._parts: list[dict[str, Any]] = []
         self._filling, self._number = bytearray(), 1
         self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="part")
         self._sending: Future[dict[str, Any]] | None = None
 
-    @property
-    def sha256(self) -> str:
-        """Return the SHA-256, in hex, of everything that was written."""
-        return self._hash.hexdigest()
+    def expect(self, size_bytes: int) -> None:
+        """Make parts large enough for that many bytes, from here on."""
+        self._expected = max(self._expected, size_bytes)
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes; raise ``DependencyUnavailableError`` if a part could not be sent."""
-        self._hash.update(chunk)
         self.bytes += len(chunk)
         self._filling += chunk
-        while len(self._filling) >= (size := self._sizes(self._number)):
+        while len(self._filling) >= (size := part_bytes(self._number, self._expected)):
             part, self._filling = self._filling[:size], self._filling[size:]
             self._send(part)
 

@@ -6,14 +6,15 @@ when the first object is read or written.
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import cached_property, partial
+from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import md5
 from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
-from opsloop.adapters.aws_multipart import Upload, abort, part_bytes
-from opsloop.backup.arrival import Stored
+from opsloop.adapters.aws_multipart import Upload, abort
+from opsloop.backup.arrival import ORIGIN, OURS, Stored
+from opsloop.catalog import Database
 from opsloop.dataclass import dataclass
 from opsloop.errors import DependencyUnavailableError, NotFoundError
 
@@ -48,8 +49,7 @@ class BackupBucket:
             Tagging=urlencode(tags),
             **_locked(lock),
         )
-        sizes = partial(_sized, expected_bytes)
-        return Upload(self._client, self.name, key, answer["UploadId"], sizes)
+        return Upload(self._client, self.name, key, answer["UploadId"], expected_bytes)
 
     def abort(self, key: str, upload_id: str) -> None:
         """Drop an upload that somebody else began; nothing happens if there is none any more."""
@@ -138,8 +138,46 @@ class BackupBucket:
             raise DependencyUnavailableError(f"backup bucket: {type(error).__name__}") from error
 
 
-def _sized(expected_bytes: int, number: int) -> int:
-    return part_bytes(number, expected_bytes)
+class TakenDumps:
+    """Implements ``opsloop.backup.taking.Shelf``: dumps locked, held and tagged as the catalog says of their database.
+
+    ``clock`` tells the time from which the days of a lock are counted.
+    """
+
+    def __init__(self, bucket: BackupBucket, clock: Callable[[], datetime]) -> None:
+        self._bucket, self._clock = bucket, clock
+        self.look, self.read, self.delete, self.abort = bucket.look, bucket.read, bucket.delete, bucket.abort
+
+    def begin(self, key: str, database: Database, expected_bytes: int, origin: str) -> Upload:
+        """Begin the upload of a dump; ``origin`` names what it was taken for."""
+        return self._bucket.begin(
+            key,
+            lock=self._lock(database),
+            metadata={ORIGIN: origin},
+            tags=_tags(database),
+            expected_bytes=expected_bytes,
+        )
+
+    def put_manifest(self, key: str, body: bytes, database: Database) -> None:
+        """Store a manifest, locked as its dump."""
+        self._bucket.put(key, body, lock=self._lock(database))
+
+    def label(self, key: str, version: str, database: Database, sha256: str) -> None:
+        """Tag a dump with its hash as well, which was not known when its upload began."""
+        self._bucket.tag(key, version, {**_tags(database), "sha256": sha256})
+
+    def _lock(self, database: Database) -> Lock:
+        days = database.object_lock_days
+        return Lock(self._clock() + timedelta(days=days) if days else None, database.legal_hold)
+
+
+def _tags(database: Database) -> dict[str, str]:
+    return {
+        "database": database.name,
+        "tier": str(database.tier),
+        "retention": database.retention,
+        "origin": OURS,
+    }
 
 
 def _version(version: str) -> dict[str, str]:

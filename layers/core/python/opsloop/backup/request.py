@@ -1,5 +1,6 @@
 """Ask for dumps: by the clock, once for every slot, or because a person wants one now."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -8,9 +9,9 @@ from opsloop.backup.due import due_slots
 from opsloop.backup.model import BackupRequested, Cause
 from opsloop.backup.take import Take, take_id
 from opsloop.catalog import Database
-from opsloop.clock import format_time
-from opsloop.dataclass import replace
-from opsloop.errors import ConflictError
+from opsloop.clock import format_time, parse_time
+from opsloop.dataclass import dataclass, replace
+from opsloop.errors import ConflictError, InvalidInputError
 from opsloop.events import Event
 
 Publish = Callable[[Sequence[Event]], None]
@@ -24,6 +25,27 @@ class Takes(Protocol):
 
     def save(self, take: Take) -> Take:
         """Write over the revision that was read (0: none); raise ``ConflictError`` if that is not there any more."""
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A dump that a message asks for."""
+
+    database: str
+    slot: datetime
+    cause: Cause
+    correlation_id: str
+
+
+def read_requested(body: str) -> Requested:
+    """Return what a message with a ``backup.requested`` of the bus asks for; raise ``InvalidInputError``."""
+    try:
+        detail = json.loads(body)["detail"]
+        data = detail["data"]
+        slot, cause = parse_time(data["slot"], name="slot"), Cause(data["cause"])
+        return Requested(str(data["database"]), slot, cause, str(detail.get("correlationid", "")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError(f"not a request for a dump: {type(error).__name__}: {error}") from None
 
 
 class Requester:

@@ -5,15 +5,16 @@ whoever follows a worker that was killed finds its unfinished upload, or the dum
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Protocol
 
 from opsloop.backup.arrival import ORIGIN, Stored, name_of, registered
 from opsloop.backup.claim import Claim, ClaimState, TakenError, claimed, ended
 from opsloop.backup.document import dump_json, manifest_json, read_manifest
 from opsloop.backup.key import DUMPS, dump_key, manifest_key
-from opsloop.backup.model import BackupFailed, BackupTaken, Cause, Dump, Format, Manifest
+from opsloop.backup.model import BackupFailed, BackupTaken, Cause, Format, Manifest
 from opsloop.backup.outbox import Letter, Outbox
 from opsloop.backup.stores import Action, ClaimStore, Commit, Dumps, LetterBox
 from opsloop.backup.take import Take, TakeState, take_id
@@ -28,33 +29,43 @@ ASK_AGAIN_S = 60.0  # whether another dump of the database is done
 CONFLICTS = 10
 
 
-class Sink(Protocol):
-    """Where a dump is written to, piece by piece."""
+class Uploading(Protocol):
+    """An upload in parts that becomes an object when it is completed."""
+
+    upload_id: str
+
+    def expect(self, size_bytes: int) -> None:
+        """Make parts large enough for that many bytes."""
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""
 
     def finish(self) -> None:
-        """Take it that this was all."""
-
-    def abort(self) -> None:
-        """Drop everything."""
-
-
-class Uploading(Sink, Protocol):
-    """A sink that becomes an object when it is completed."""
-
-    upload_id: str
+        """Send what is left."""
 
     def complete(self) -> str:
         """Make it an object and return its version."""
 
+    def abort(self) -> None:
+        """Drop everything; again is the same."""
 
-class Source(Protocol):
-    """A database that can be dumped."""
 
-    def take(self, sink: Sink) -> Manifest:
-        """Write a dump to ``sink`` and return its manifest; raise ``PermanentError`` or ``TransientError``."""
+class Sink(Protocol):
+    """Where a dump is written to. Exactly one of ``finish`` and ``abort`` ends it; both, where ``finish`` raises."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+    def finish(self, manifest: Manifest) -> None:
+        """Keep the dump, its manifest before it."""
+
+    def abort(self) -> None:
+        """Leave nothing of it behind."""
+
+
+Source = Callable[[Database, Sink, float, Callable[[int], None]], Manifest]
+"""Dumps a database into a sink within so many seconds, tells how large it is on its server, and returns the manifest.
+Raises ``PermanentError`` or ``TransientError``, after the sink was told to abort."""
 
 
 class Shelf(Protocol):
@@ -115,29 +126,25 @@ class Taking:
     again_s: float | None = None
 
 
-class TooLongError(PermanentError):
-    """A dump that does not end while this function may run; the next attempt would not either."""
-
-
 class Taker:
-    """Takes dumps of ``databases``. ``source`` opens one; ``longest_s`` is how long one dump may take."""
+    """Takes dumps of ``databases`` by ``source``. ``left_s`` tells how long one dump may take now."""
 
     def __init__(
         self,
         databases: Mapping[str, Database],
         stores: TakingStores,
         shelf: Shelf,
-        source: Callable[[Database], Source],
+        source: Source,
         outbox: Outbox,
         *,
         holder: str,
         clock: Callable[[], datetime],
         lease_s: float,
-        longest_s: float,
+        left_s: Callable[[], float],
     ) -> None:
         self._databases, self._stores, self._shelf = databases, stores, shelf
         self._source, self._outbox, self._holder, self._clock = source, outbox, holder, clock
-        self._lease_s, self._longest = lease_s, timedelta(seconds=longest_s)
+        self._lease_s, self._left_s = lease_s, left_s
 
     def take(self, database: str, slot: datetime, cause: Cause, correlation_id: str) -> Taking:
         """Take the dump for ``slot`` unless that is done or another one of the database is under way.
@@ -193,15 +200,11 @@ class Taker:
         """Return the dump that the attempt before completed; drop what it did not complete."""
         if not take.key:
             return None
-        stored = self._ours(take)
+        stored = _ours(self._shelf, take)
         if stored is None and take.upload_id:
-            self._clean(take.key, take.upload_id)
+            self._shelf.abort(take.key, take.upload_id)
+            _forget_manifest(self._shelf, take.key)
         return stored
-
-    def _clean(self, key: str, upload_id: str) -> None:
-        self._shelf.abort(key, upload_id)
-        if self._shelf.look(manifest_key(key)) is not None:
-            self._shelf.delete(manifest_key(key))
 
     def _begun(self, database: Database, take: Take) -> Take:
         now = self._clock()
@@ -214,40 +217,18 @@ class Taker:
 
     def _attempt(self, database: Database, take: Take) -> Taking:
         """Dump once; whatever fails, nothing of it stays in the bucket."""
-        source = self._source(database)
-        expected = next((one.bytes for one in self._newest(database.name)), 0)
+        expected = next((one.bytes for one in self._stores.dumps.of(database.name)), 0)
         upload = self._shelf.begin(take.key, database, expected, take_id(take))
+        parcel = _Parcel(self._shelf, database, take, upload)
         try:
             take = self._stores.takes.save(replace(take, upload_id=upload.upload_id))
-            until = self._clock() + self._longest
-            manifest = source.take(_Bounded(upload, until, self._clock))
-            body = json.dumps(manifest_json(manifest), ensure_ascii=False).encode()
-            self._shelf.put_manifest(manifest_key(take.key), body, database)
-            stored = self._completed(upload, take)
-        except Exception:  # the boundary to the bucket: of what ends early, for whatever reason, nothing stays
-            upload.abort()
-            self._clean(take.key, upload.upload_id)
-            raise
-        return self._conclude(database, take, stored, manifest)
-
-    def _completed(self, upload: Uploading, take: Take) -> Stored:
-        """Return the object that an upload becomes, also where S3's answer to that is lost on its way."""
-        try:
-            upload.complete()
         except TransientError:
-            if (stored := self._ours(take)) is not None:
-                return stored
+            parcel.abort()
             raise
-        if (stored := self._ours(take)) is None:
+        manifest = self._source(database, parcel, self._left_s(), upload.expect)
+        if parcel.stored is None:
             raise NotFoundError(f"{take.key} was deleted as soon as it was there")
-        return stored
-
-    def _ours(self, take: Take) -> Stored | None:
-        stored = self._shelf.look(take.key)
-        return stored if stored is not None and stored.metadata.get(ORIGIN) == take_id(take) else None
-
-    def _newest(self, database: str) -> Iterable[Dump]:
-        return self._stores.dumps.of(database)
+        return self._conclude(database, take, parcel.stored, manifest)
 
     def _manifest(self, key: str) -> Manifest:
         return read_manifest(json.loads(self._shelf.read(manifest_key(key))))
@@ -305,25 +286,50 @@ class Taker:
             return
 
 
-class _Bounded:
-    """A sink that ends a dump which takes too long, while there is time left to say so."""
+class _Parcel:
+    """The sink of one attempt: an upload, and what it became."""
 
-    def __init__(self, sink: Sink, until: datetime, clock: Callable[[], datetime]) -> None:
-        self._sink, self._until, self._clock = sink, until, clock
+    def __init__(self, shelf: Shelf, database: Database, take: Take, upload: Uploading) -> None:
+        self.stored: Stored | None = None
+        self._shelf, self._database, self._take, self._upload = shelf, database, take, upload
+        self._has_manifest = False
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raise ``TooLongError`` after the time."""
-        if self._clock() > self._until:
-            raise TooLongError("the dump does not end in time: dump this database beside its server, see docs/domains")
-        self._sink.write(chunk)
+        """Take the next bytes."""
+        self._upload.write(chunk)
 
-    def finish(self) -> None:
-        """Take it that this was all."""
-        self._sink.finish()
+    def finish(self, manifest: Manifest) -> None:
+        """Keep the dump, its manifest before it; it is there also where S3's answer to that is lost on its way."""
+        self._upload.finish()
+        body = json.dumps(manifest_json(manifest), ensure_ascii=False).encode()
+        self._has_manifest = True
+        self._shelf.put_manifest(manifest_key(self._take.key), body, self._database)
+        try:
+            self._upload.complete()
+        except TransientError:
+            self.stored = _ours(self._shelf, self._take)
+            if self.stored is None:
+                raise
+        else:
+            self.stored = _ours(self._shelf, self._take)
 
     def abort(self) -> None:
-        """Drop everything."""
-        self._sink.abort()
+        """Leave nothing behind, unless it is there whole; what cannot be dropped now, the next attempt drops."""
+        with suppress(TransientError):
+            self._upload.abort()
+            if self._has_manifest and _ours(self._shelf, self._take) is None:
+                _forget_manifest(self._shelf, self._take.key)
+
+
+def _ours(shelf: Shelf, take: Take) -> Stored | None:
+    """Return the dump that an attempt completed."""
+    stored = shelf.look(take.key)
+    return stored if stored is not None and stored.metadata.get(ORIGIN) == take_id(take) else None
+
+
+def _forget_manifest(shelf: Shelf, key: str) -> None:
+    if shelf.look(manifest_key(key)) is not None:
+        shelf.delete(manifest_key(key))
 
 
 def _letter(take: Take, kind: str, now: datetime, fact: Mapping[str, object]) -> Letter:
