@@ -1,15 +1,17 @@
 """A fault makes one service slow and failing, for its time, and says so."""
 
 import json
+import random
 import time
 import urllib.request
 from collections.abc import Iterator
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 
 from local.demo import __main__ as demo
-from local.demo import fault
+from local.demo import fault, service
 from local.demo.fault import Fault, begin, read_fault
 from local.demo.load import visits
 from local.demo.service import NUMBER_HEADER, send
@@ -89,3 +91,17 @@ def test_each_field_has_its_range(wish: object, message: str) -> None:
 def test_a_fault_is_over_at_its_end() -> None:
     one = read_fault({"minutes": 1}, SERVICES, NOW_S)
     assert (one.is_active(NOW_S), one.is_active(NOW_S + 59.9), one.is_active(NOW_S + 60)) == (True, True, False)
+
+
+@pytest.mark.parametrize(("work_s", "sleeps"), [(0.0, [0.05]), (0.02, [0.03]), (0.09, [0.0])])
+def test_a_step_takes_as_long_as_it_should_or_as_its_work_takes(
+    shop: tuple[Shop, Truth, str], monkeypatch: pytest.MonkeyPatch, work_s: float, sleeps: list[float]
+) -> None:
+    clock, slept = [100.0], []
+    fake = SimpleNamespace(monotonic=lambda: clock[0], time=lambda: clock[0], sleep=slept.append)
+    monkeypatch.setattr(service, "time", fake)
+    monkeypatch.setattr(service, "latency_s", lambda _, median_ms: median_ms / 1000)
+    request = service.Request(1, {}, {}, random.Random(1))
+    with shop[0].orders.step("store order", request, median_ms=50.0):
+        clock[0] += work_s
+    assert slept == [pytest.approx(seconds) for seconds in sleeps]

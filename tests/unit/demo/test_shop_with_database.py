@@ -5,7 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -13,6 +13,8 @@ import pytest
 
 from local.database.server import Server, running
 from local.demo import __main__ as demo
+from local.demo import pool
+from local.demo.housekeeping import tidy
 from local.demo.service import NUMBER_HEADER, Answer, send
 from local.demo.shop import Shop
 from local.demo.telemetry import Destination
@@ -132,7 +134,7 @@ def test_the_pool_and_the_calls_are_measured_and_counted(shop_database: ShopData
     assert ("web", "db.client.connection.count") not in points
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, ShopDatabase]]:
     state = StateDir(tmp_path_factory.mktemp("mortal"))
     with running(state) as (server, facts):
@@ -166,6 +168,55 @@ def test_a_killed_database_fails_requests_and_nothing_else_and_is_found_again(
     assert found.body["paid"] == "settled"
     errors = sum(tally[1] for (_, service, _), tally in own_counts(truth).items() if service == "orders")
     assert errors == 2
+
+
+def test_a_connection_that_ended_while_it_was_idle_fails_nobody(shop_database: ShopDatabase) -> None:
+    with open_shop(FrontDoor(), shop_database) as (shop, _):
+        assert checkout(shop, 1).status == 201
+        end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+        assert shop_database.ask("orders", end, "orders") == [(True,)]
+        assert checkout(shop, 2).status == 201
+
+
+def test_more_requests_than_connections_wait_and_then_fail_by_name(
+    shop_database: ShopDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "PATIENCE_S", 0.01)
+    with open_shop(FrontDoor(), None) as (shop, _), ExitStack() as held:
+        few = pool.ConnectionPool("orders", lambda: shop_database.address("orders"), shop.orders.telemetry)
+        for _ in range(pool.POOL_SIZE):
+            held.enter_context(few.connection())
+        with pytest.raises(pool.DatabaseDownError, match="within 10 ms: 8 of 8 in use"), few.connection():
+            pass
+        held.close()
+        with few.connection() as again:
+            assert again.execute("SELECT 1").fetchone() == (1,)
+        few.close()
+
+
+def test_chores_keep_the_databases_small_and_write_down_what_went(mortal: tuple[Server, ShopDatabase]) -> None:
+    database = mortal[1]
+    worth = "SELECT sum(total_cents) FROM orders WHERE id <= 30"
+    gone_cents = database.one("orders", worth)
+    before = database.one("orders", "SELECT count(*) FROM orders")
+    documents = database.one("payments", "SELECT count(*) FROM pg_largeobject_metadata")
+    for name in ("orders", "payments"):
+        tidy(name, database.address(name), kept=before - 100, batch=30)
+    assert database.ask("orders", "SELECT count(*), min(id) FROM orders") == [(before - 30, 31)]
+    assert database.one("orders", "SELECT count(*) FROM order_lines WHERE order_id <= 30") == 0
+    assert database.ask("orders", "SELECT sum(orders), sum(amount_cents) FROM archived_days") == [(30, gone_cents)]
+    assert database.one("orders", "SELECT sum(orders) FROM order_totals") == before - 30
+    assert database.one("payments", "SELECT min(id) FROM payments") == 31
+    left = database.one("payments", "SELECT count(*) FROM receipts")
+    assert database.one("payments", "SELECT count(*) FROM pg_largeobject_metadata") == left  # none without a receipt
+    assert left <= documents + 1 - 7  # the first seven went; one may have been written
+
+
+def test_chores_leave_alone_what_is_within_bounds(mortal: tuple[Server, ShopDatabase]) -> None:
+    database = mortal[1]
+    before = database.one("orders", "SELECT count(*) FROM orders")
+    tidy("orders", database.address("orders"))
+    assert database.one("orders", "SELECT count(*) FROM orders") == before
 
 
 def test_a_statement_that_the_server_ends_is_a_span_in_error(shop_database: ShopDatabase) -> None:
