@@ -16,8 +16,9 @@ from psycopg.conninfo import make_conninfo
 
 from opsloop.adapters.postgres_binaries import tools
 from opsloop.adapters.postgres_facts import read_facts
+from opsloop.adapters.postgres_prepare import add_amcheck
 from opsloop.adapters.postgres_sandbox import run_confined, start_confined
-from opsloop.adapters.postgres_server import Server
+from opsloop.adapters.postgres_server import ADMIN, Server
 from opsloop.adapters.postgres_stderr import Errors
 from opsloop.adapters.postgres_trouble import ours
 from opsloop.backup.engine_messages import bounded
@@ -80,7 +81,10 @@ class Checks:
         """Look for damage in tables and B-tree indexes with pg_amcheck."""
         told(0, 0)
         command: list[str | Path] = [tools().pg_amcheck, "--jobs=2", "--no-password", self.name_for_libpq()]
+        strict = "-c search_path=pg_catalog -c event_triggers=off -c default_transaction_read_only=off"
         with ours(self.server):
+            with psycopg.connect(self.server.dsn(self.name, ADMIN), options=strict, autocommit=True) as connection:
+                add_amcheck(connection)
             done = run_confined(
                 command,
                 environment=self.server.environment(self.name),

@@ -1,7 +1,7 @@
 """An empty database made ready for a stranger's dump: its roles, extensions and collations, made by our superuser.
 
-This is the last that the superuser does in that database: once anything of the dump is in it, a statement of ours
-could run a stranger's function with the superuser's rights.
+Once anything of the dump is in it, a statement of ours could run a stranger's function with the superuser's rights:
+from then on everything is done as the restorer. ``add_amcheck`` is the one exception.
 """
 
 from collections.abc import Iterable
@@ -32,25 +32,31 @@ def prepare(connection: "psycopg.Connection[Any]", needs: Needs) -> tuple[tuple[
     wanted = {name: schema for name, schema in needs.extensions.items() if not is_language(name)}
     available = {row[0] for row in connection.execute("select name from pg_catalog.pg_available_extensions")}
     missing = tuple(sorted(wanted.keys() - available))
-    notes = [f"left out: extension {name}, with which anything may be run" for name in needs.extensions.keys() - wanted]
     if missing:
-        return missing, tuple(sorted(notes))
+        return missing, ()
     for schema in schemas_of(wanted.values()):
         connection.execute(
             sql.SQL("create schema {} authorization {}").format(sql.Identifier(schema), sql.Identifier(RESTORER))
         )
     for name, schema in wanted.items():
         _make_extension(connection, name, schema)
-    _make_extension(connection, "amcheck", "")
-    _open(connection, "amcheck")
     for name in wanted.keys() & REACH_OUT:
         _close(connection, name)
     if "postgres_fdw" in wanted:
         connection.execute(
             sql.SQL("grant usage on foreign data wrapper postgres_fdw to {}").format(sql.Identifier(RESTORER))
         )
-    notes += _make_collations(connection, needs.collations)
-    return (), tuple(sorted(notes))
+    return (), tuple(_make_collations(connection, needs.collations))
+
+
+def add_amcheck(connection: "psycopg.Connection[Any]") -> None:
+    """Put amcheck into a restored database and let the restorer use it.
+
+    The one thing that the superuser does beside a stranger's objects, so nothing of them can run: ``connection`` has
+    pg_catalog alone as its search path, where the restorer can make nothing, and no event triggers.
+    """
+    connection.execute("create extension if not exists amcheck schema pg_catalog")
+    _open(connection, "amcheck")
 
 
 def _make_roles(connection: "psycopg.Connection[Any]", names: Iterable[str]) -> None:

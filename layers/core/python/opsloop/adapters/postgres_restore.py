@@ -137,7 +137,10 @@ class RestoredCopy(Checks):
     def _by_psql(self, told: Told) -> tuple[int, str]:
         token = secrets.token_hex(24)
         command: list[str | Path] = [tools().psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
-        command += ["--single-transaction", f"--command=\\restrict {token}", "--file=-", "--dbname"]
+        facts = self._dump.plain
+        if facts is not None and not facts.has_transactions:
+            command.append("--single-transaction")  # rows of a table made in the same one need no write-ahead log
+        command += [f"--command=\\restrict {token}", "--file=-", "--dbname"]
         process, errors = self.start([*command, self.name_for_libpq()], subprocess.PIPE)
         total, done = self._dump.inflated_bytes, 0
         chunks = self._dump.chunks() if self._dump.chunks else iter(())

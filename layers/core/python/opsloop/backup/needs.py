@@ -24,6 +24,7 @@ ONLY_SUPERUSERS = frozenset({"c", "internal", "plpython3u", "plpython2u", "plpyt
 REACH_OUT = frozenset({"adminpack", "file_fdw", "dblink", "postgres_fdw", "pageinspect", "pg_surgery"})
 """Extensions that reach files, other servers or the bytes of tables."""
 
+LANGUAGES = "untrusted languages"
 _ROUTINE = {"owners", "privileges", "databases", "session users", "extensions", "tablespaces", "roles", "comments"}
 
 
@@ -61,6 +62,7 @@ def of_archive(contents: Contents) -> Needs:
         if entry.kind == "EXTENSION":
             name, schema = extension_of(statement) or (entry.name, "")
             extensions[name] = schema
+            left_out[LANGUAGES] += is_language(name)
         roles.update(roles_of(statement))
         collations.update(collations_of(statement))
         if what := _only_superusers(entry, statement):
@@ -69,21 +71,54 @@ def of_archive(contents: Contents) -> Needs:
             keep.append(entry)
     made = {schema for name, schema in extensions.items() if not is_language(name)}
     kept = tuple(one for one in keep if one.kind != "SCHEMA" or one.name not in made)
-    return Needs(extensions, frozenset(roles), frozenset(collations), left_out, kept, contents.encoding)
+    return Needs(extensions, frozenset(roles), frozenset(collations), +left_out, kept, contents.encoding)
+
+
+_SUPERUSERS_KINDS = {
+    "ACCESS METHOD": "access methods",
+    "FOREIGN DATA WRAPPER": "foreign data wrappers",
+    "OPERATOR CLASS": "operator classes",
+    "OPERATOR FAMILY": "operator classes",
+    "TEXT SEARCH PARSER": "text search parsers",
+    "TEXT SEARCH TEMPLATE": "text search parsers",
+    "SECURITY LABEL": "security labels",
+    "EXTENSION": "extensions",
+    "ACL": "privileges",
+    "DEFAULT ACL": "privileges",
+    "DATABASE": "databases",
+    "DATABASE PROPERTIES": "databases",
+    "EVENT TRIGGER": "event triggers",
+    "SUBSCRIPTION": "subscriptions",
+    "SUBSCRIPTION TABLE": "subscriptions",
+    "PUBLICATION TABLES IN SCHEMA": "publications",
+}
+_NOT_COMPARED = {
+    "access methods": ("casts",),
+    "event triggers": ("publications",),
+    "foreign data wrappers": ("foreign",),
+    "operator classes": ("operators", "comments"),
+    "publications": ("publications",),
+    "text search parsers": ("text_search",),
+    LANGUAGES: ("extensions", "casts"),
+}
+
+
+def not_compared(left_out: Iterable[str]) -> set[str]:
+    """Return the kinds of a manifest's hashes that cannot be equal, since something of them was left out."""
+    kinds: set[str] = set()
+    for what in left_out:
+        kinds.update(("functions", "comments") if what.startswith("functions in ") else _NOT_COMPARED.get(what, ()))
+    return kinds
 
 
 def _only_superusers(entry: Entry, statement: str) -> str | None:
     """Return why an entry is not restored, None for one that is."""
     kind = entry.kind
-    if kind in ("EXTENSION", "DATABASE", "DATABASE PROPERTIES", "ACL", "DEFAULT ACL"):
-        return {"EXTENSION": "extensions", "ACL": "privileges", "DEFAULT ACL": "privileges"}.get(kind, "databases")
+    if kind in _SUPERUSERS_KINDS:
+        return _SUPERUSERS_KINDS[kind]
     if kind == "COMMENT" and entry.name.startswith(("EXTENSION ", "EVENT TRIGGER ", "SUBSCRIPTION ", "DATABASE ")):
         return "comments"
-    if kind == "SECURITY LABEL":
-        return "security labels"
-    if kind.startswith(("EVENT TRIGGER", "SUBSCRIPTION")):
-        return "event triggers" if kind.startswith("EVENT") else "subscriptions"
-    if kind == "PUBLICATION TABLES IN SCHEMA" or (kind == "PUBLICATION" and _ALL_TABLES.search(statement)):
+    if kind == "PUBLICATION" and _ALL_TABLES.search(statement):
         return "publications"
     language = untrusted_language(statement)
     return f"functions in {language}" if language else None

@@ -9,7 +9,16 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from opsloop.backup.needs import Needs, collations_of, extension_of, roles_of, unquoted, untrusted_language
+from opsloop.backup.needs import (
+    LANGUAGES,
+    Needs,
+    collations_of,
+    extension_of,
+    is_language,
+    roles_of,
+    unquoted,
+    untrusted_language,
+)
 from opsloop.backup.sql_text import Part, Piece, pieces
 from opsloop.dataclass import dataclass, field
 
@@ -25,6 +34,11 @@ _LEFT_OUT = (
     ("extensions", re.compile(r"(CREATE|ALTER|DROP) EXTENSION\b", re.I)),
     ("comments", re.compile(r"COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE|EVENT TRIGGER)\b", re.I)),
     ("event triggers", re.compile(r"(CREATE|ALTER|DROP) EVENT TRIGGER\b", re.I)),
+    ("operator classes", re.compile(r"(CREATE|ALTER) OPERATOR (CLASS|FAMILY)\b", re.I)),
+    ("foreign data wrappers", re.compile(r"CREATE FOREIGN DATA WRAPPER\b", re.I)),
+    ("text search parsers", re.compile(r"CREATE TEXT SEARCH (PARSER|TEMPLATE)\b", re.I)),
+    ("access methods", re.compile(r"CREATE ACCESS METHOD\b", re.I)),
+    ("security labels", re.compile(r"SECURITY LABEL\b", re.I)),
     ("subscriptions", re.compile(r"(CREATE|ALTER|DROP) SUBSCRIPTION\b", re.I)),
     ("publications", re.compile(r"CREATE PUBLICATION\s.+\sFOR (ALL|TABLES IN)\b", re.I | re.S)),
     ("publications", re.compile(r"ALTER PUBLICATION\s.+\sADD TABLES IN\b", re.I | re.S)),
@@ -59,6 +73,7 @@ class PlainFacts:
     statements: int = 0
     tables: int = 0
     has_data: bool = False
+    has_transactions: bool = False
     bytes: int = 0
 
 
@@ -133,6 +148,7 @@ def _read_statement(facts: PlainFacts, piece: Piece) -> None:
     if not _SETTING.match(statement):
         facts.statements += 1
     word = statement[:14].upper()
+    facts.has_transactions = facts.has_transactions or word.startswith(("BEGIN", "START TRANSACTION"))
     if word.startswith(("COPY", "INSERT")) or b"; Type: TABLE DATA;" in piece.text:
         facts.has_data = True
     if word.startswith("CREATE"):
@@ -193,10 +209,11 @@ def _schema(statement: str) -> str | None:
 
 def of_plain(facts: PlainFacts) -> Needs:
     """Return what a plain dump needs."""
+    languages = Counter({LANGUAGES: sum(is_language(one) for one in facts.extensions)})
     return Needs(
         dict(facts.extensions),
         frozenset(facts.roles),
         frozenset(facts.collations),
-        facts.left_out,
+        facts.left_out + languages,
         encoding=facts.encoding,
     )

@@ -13,7 +13,7 @@ from opsloop.backup import findings as judge
 from opsloop.backup.archive import DamagedError
 from opsloop.backup.compare import compare
 from opsloop.backup.model import Finding, Manifest, Phase, Reason, Verdict, Verification
-from opsloop.backup.needs import Needs, of_archive
+from opsloop.backup.needs import Needs, is_language, not_compared, of_archive
 from opsloop.backup.order import OURS, in_order
 from opsloop.backup.plain import PlainFacts, of_plain
 from opsloop.backup.ports import Copy, Engine, FileFacts, Files, NotTriedError, Outcome, Unpacked
@@ -22,8 +22,11 @@ from opsloop.backup.wanted import Progress, Wanted
 
 MAX_MESSAGES, MAX_MESSAGE = 50, 500
 MAX_FINDINGS = 200
-NEVER_RESTORED = ("owners", "grants")  # who owns what and who may do what: roles are the server's, not the dump's
-_COMPARED_BY = {"event triggers": "event_triggers", "publications": "publications", "subscriptions": "subscriptions"}
+NEVER_RESTORED = ("owners", "grants", "grants_maintain")  # roles are the server's, not the dump's
+    "owners",
+    "grants",
+    "grants_maintain",
+)  # who owns what and who may do what: roles are the server's, not the dump's
 
 
 class Verifier:
@@ -73,6 +76,7 @@ class _Attempt:
         self.restored_bytes = 0
         self.tables = 0
         self.left_out = 0
+        self.is_opened = False
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Callable[[float, float], None]]:
@@ -139,6 +143,7 @@ class _Attempt:
         with ExitStack() as held:
             with self.phase("start"):
                 opened = self.engine.opened(dump, needs, database, self.wanted.limits.within(left_s))
+                self.is_opened = True
                 copy = held.enter_context(opened)
             self.messages += [*copy.notes, *needs.notes()]
             self.left_out = len(needs.notes())
@@ -164,9 +169,9 @@ class _Attempt:
         with self.phase("compare"):
             self.tables = copy.tables()
             if self.manifest is not None:
-                ignored = {_COMPARED_BY.get(kind, "functions") for kind in needs.left_out}
-                found, counts = compare(self.manifest, copy.facts(self.manifest), ignore={*NEVER_RESTORED, *ignored})
-                self.add(Outcome(found, counts))
+                ignored = {*NEVER_RESTORED, *not_compared(needs.left_out)}
+                found, counts = compare(self.manifest, copy.facts(self.manifest), ignore=ignored)
+                self.add(Outcome(tuple(one for one in found if not _is_left_out(one)), counts))
             elif not self.tables:
                 self.findings.append(Finding(Reason.EMPTY, "copy", "tables", "none"))
         with self.phase("check") as told:
@@ -212,8 +217,13 @@ class _Attempt:
             dump_bytes=self.file.size_bytes if self.file else 0,
             sha256=self.file.sha256 if self.file else "",
             restored_bytes=self.restored_bytes,
-            peak_memory_bytes=self.engine.peak_memory_bytes(),
+            peak_memory_bytes=self.engine.peak_memory_bytes() if self.is_opened else 0,
             engine_version=self.engine.version,
             dump_version=judge.server_version(self.dump) if self.dump else "",
             where=self.wanted.where,
         )
+
+
+def _is_left_out(one: Finding) -> bool:
+    """Return whether a finding is of a language that was left out, which the messages say."""
+    return one.reason is Reason.MISSING_EXTENSION and is_language(one.where)
