@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from opsloop.backup.model import Finding, Manifest, Verdict, Verification
+from opsloop.backup.model import Finding, Format, Manifest, Verdict, Verification
 from opsloop_cli.failure import CommandError, ExitCode
 
 if TYPE_CHECKING:
@@ -48,6 +49,56 @@ def verification_told(found: Verification) -> dict[str, Any]:
     for one in found.phases:
         phases[one.name] = phases.get(one.name, 0.0) + one.seconds
     return {**verification_json(found), "phases": phases}
+
+
+def take(
+    dsn: str, folder: Path, kind: Format, filters: tuple[tuple[str, ...], tuple[str, ...]], name: str | None,
+    now: datetime, bars: "Bars",
+) -> dict[str, Any]:  # fmt: skip
+    """Dump a database into ``folder`` and return what was made; nothing half remains where that fails.
+
+    ``filters`` are the schemas to take and those to leave out.
+    """
+    from opsloop.adapters.postgres_binaries import tools
+    from opsloop.adapters.postgres_dump import DumpSource
+    from opsloop.adapters.postgres_target import login_of
+    from opsloop.backup.shelf import file_name
+    from opsloop_cli.backup_files import FileSink
+
+    begun = monotonic()
+    login = login_of(dsn)
+    path = folder / file_name(name or login.database, now, kind)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sink = FileSink(path)
+        manifest = DumpSource(login, tools()).take(
+            sink, schemas=filters[0], exclude_schemas=filters[1], format=kind, progress=bars.told
+        )
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}; nothing was kept", ExitCode.NO) from None
+    return taken_told(path, manifest, monotonic() - begun)
+
+
+def taken_told(path: Path, manifest: Manifest, seconds: float) -> dict[str, Any]:
+    """Return a dump that was taken as the command's JSON."""
+    from opsloop.clock import format_time
+    from opsloop_cli.backup_files import manifest_path
+
+    return {
+        "dump": str(path),
+        "manifest": str(manifest_path(path)),
+        "database": manifest.database,
+        "taken_at": format_time(manifest.taken_at),
+        "server_version": manifest.server_version,
+        "format": manifest.dump_format.value,
+        "bytes": manifest.dump_bytes,
+        "sha256": manifest.sha256,
+        "rows": manifest.rows,
+        "tables": sum(one.kind == "table" for one in manifest.tables.values()),
+        "size_bytes": manifest.size_bytes,
+        "wal_lsn": manifest.wal_lsn,
+        "seconds": round(seconds, 3),
+    }
 
 
 def sha256(path: Path, bars: "Bars") -> str:

@@ -22,32 +22,39 @@ FORMAT = 1
 
 
 class FileSink:
-    """Takes the bytes of a dump: to a partial name, and to ``path`` when all of them are on the disk."""
+    """Takes the bytes of a dump: under a partial name, and as ``path`` once they and the manifest are on the disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bytes = 0
         self._partial = path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
         self._stream: BinaryIO = self._partial.open("xb")
+        self._made: tuple[Path, ...] = (self._partial,)
 
-    def write(self, data: bytes) -> None:
-        """Add ``data`` behind what was written."""
-        self._stream.write(data)
-        self.bytes += len(data)
+    def write(self, chunk: bytes) -> None:
+        """Add ``chunk`` behind what was written."""
+        self._stream.write(chunk)
 
     def abort(self) -> None:
-        """Remove what was written; no file remains. Safe to call again, but not after ``finish``."""
+        """Remove what was written; no file remains. Safe to call again."""
         self._stream.close()
-        self._partial.unlink(missing_ok=True)
+        for path in self._made:
+            path.unlink(missing_ok=True)
 
-    def finish(self) -> None:
-        """Make it the file, durably: after a crash there is all of it or nothing."""
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._stream.close()
-        if self.path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.path))
+    def finish(self, manifest: Manifest) -> None:
+        """Make it the file, durably, its manifest first: after a crash there is all of it or nothing that counts."""
+        from opsloop.backup.document import manifest_json
+
+        with self._stream as stream:
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside = manifest_path(self.path)
+        for path in (self.path, beside):
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        self._made = (self._partial, beside)
+        write_json(beside, manifest_json(manifest))
         self._partial.rename(self.path)
+        self._made = ()
         _sync(self.path.parent)
 
 

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 NAMES = {
+    "facts": "Counting rows",
+    "dump": "Dumping",
+    "download": "Downloading",
+    "create": "Making the database",
+    "analyze": "Counting values for the planner",
     "read": "Reading",
     "inspect": "Inspecting",
     "start": "Starting PostgreSQL",

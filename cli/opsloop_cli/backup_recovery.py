@@ -11,9 +11,9 @@ from opsloop.backup.restore_plan import Obstacle, Target, missing_roles, obstacl
 from opsloop.backup.shelf import trust
 from opsloop.clock import format_time
 from opsloop.dataclass import dataclass
-from opsloop.errors import ForbiddenError, InvalidInputError, OpsloopError, TransientError
 from opsloop_cli import backup_engine
 from opsloop_cli.backup_choice import Chosen
+from opsloop_cli.backup_failure import told_plainly
 from opsloop_cli.failure import CommandError, ExitCode
 
 if TYPE_CHECKING:
@@ -168,21 +168,6 @@ class Recovery:
             yield
         finally:
             self._phases[name] = time.monotonic() - begun
-
-
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turn what went wrong into one sentence for people and an exit code."""
-    try:
-        yield
-    except ForbiddenError as error:
-        raise CommandError(error.message, ExitCode.NOT_ALLOWED) from None
-    except InvalidInputError as error:
-        raise CommandError(error.message, ExitCode.USAGE) from None
-    except TransientError as error:
-        raise CommandError(error.message, ExitCode.UNREACHABLE) from None
-    except OpsloopError as error:
-        raise CommandError(error.message, ExitCode.NO) from None
 
 
 def _finding(one: Finding) -> dict[str, str]:

@@ -22,9 +22,10 @@ def drill(context: typer.Context, as_json: JsonOption = False) -> None:
     """
     session = session_of(context)
     from opsloop_cli import backup_engine
+    from opsloop_cli.backup_failure import told_plainly
     from opsloop_cli.backup_progress import bars, stoppable
 
-    with stoppable(), bars() as shown:
+    with told_plainly(), stoppable(), bars() as shown:
         found: dict[str, Any] = backup_engine.drill(session.now, shown)
     show_json(found) if as_json else _show(found)
     if not found["passed"]:

@@ -67,7 +67,8 @@ def _show_dumps(dumps: "list[Dump]", limit: int, *, as_json: bool) -> None:
     if shown:
         show_dumps(shown)
     proven = sum(one.verdict is not None and one.verdict.value == "proven" for one in standing)
-    say(f"{len(standing):,} dumps, {proven:,} proven" + (f"; the newest {limit} are shown" if more > 0 else ""))
+    dumps_told = "1 dump" if len(standing) == 1 else f"{len(standing):,} dumps"
+    say(f"{dumps_told}, {proven:,} proven" + (f"; the newest {limit} are shown" if more > 0 else ""))
 
 
 def _show_databases(found: list[dict[str, Any]]) -> None:

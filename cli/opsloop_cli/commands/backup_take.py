@@ -48,10 +48,11 @@ def take(
     session = session_of(context)
     from opsloop.backup.model import Format
     from opsloop_cli import backup_engine
+    from opsloop_cli.backup_failure import told_plainly
     from opsloop_cli.backup_progress import bars, stoppable
 
     filters = (tuple(schemas or ()), tuple(exclude or ()))
-    with stoppable(), bars() as shown:
+    with told_plainly(), stoppable(), bars() as shown:
         taken = backup_engine.take(dsn, out, Format(kind.value), filters, name, session.now, shown)
     if as_json:
         show_json(taken)
@@ -101,6 +102,7 @@ def verify(
     session = session_of(context)
     from opsloop_cli import backup_engine
     from opsloop_cli.backup_catalog import expected_of
+    from opsloop_cli.backup_failure import told_plainly
     from opsloop_cli.backup_files import keep_attempt, manifest_path, read_manifest_file
     from opsloop_cli.backup_progress import bars, stoppable
     from opsloop_cli.backup_text import show_verification
@@ -112,7 +114,7 @@ def verify(
     known = read_manifest_file(manifest or manifest_path(file), is_needed=manifest is not None)
     expected = expected_of(catalog, database)
     wanted = backup_engine.wanted(file, expected, session.now, _age_s(max_age))
-    with stoppable(), bars() as shown:
+    with told_plainly(), stoppable(), bars() as shown:
         found = backup_engine.verify(file, known, wanted, shown)
     if keep:
         keep_attempt(file, found)

@@ -35,9 +35,12 @@ def test_a_dump_has_its_name_only_when_it_is_whole(tmp_path: Path):
     sink.write(b"first ")
     assert not (tmp_path / NAME).exists()
     sink.write(b"second")
-    sink.finish()
+    sink.finish(MANIFEST)
     assert (tmp_path / NAME).read_bytes() == b"first second"
-    assert (names(tmp_path), sink.bytes) == ([NAME], 12)
+    assert names(tmp_path) == [NAME, f"{NAME}.manifest.json"]
+    assert read_one(tmp_path / NAME).manifest == MANIFEST
+    sink.abort()
+    assert names(tmp_path) == [NAME, f"{NAME}.manifest.json"]
 
 
 def test_nothing_is_left_of_a_dump_that_is_given_up_however_often(tmp_path: Path):
@@ -53,10 +56,24 @@ def test_a_dump_that_is_there_is_never_replaced(tmp_path: Path):
     sink.write(b"new")
     (tmp_path / NAME).write_bytes(b"old")
     with pytest.raises(FileExistsError):
-        sink.finish()
+        sink.finish(MANIFEST)
     sink.abort()
     assert (tmp_path / NAME).read_bytes() == b"old"
     assert names(tmp_path) == [NAME]
+
+
+def test_a_manifest_that_cannot_be_written_leaves_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    sink = FileSink(tmp_path / NAME)
+    sink.write(b"all")
+
+    def full(path: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="No space left"):
+        sink.finish(MANIFEST)
+    sink.abort()
+    assert names(tmp_path) == []
 
 
 def test_the_bytes_are_on_the_disk_before_they_have_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -75,8 +92,8 @@ def test_the_bytes_are_on_the_disk_before_they_have_the_name(tmp_path: Path, mon
     monkeypatch.setattr(Path, "rename", noted_rename)
     sink = FileSink(tmp_path / NAME)
     sink.write(b"x")
-    sink.finish()
-    assert order == ["sync", "rename", "sync"]  # the file, its name, the folder that has the name
+    sink.finish(MANIFEST)
+    assert order == ["sync", "sync", "sync", "rename", "sync"]  # the file; manifest and folder; its name, the folder
 
 
 def test_what_a_block_made_goes_with_the_block_that_fails(tmp_path: Path):

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from opsloop.backup.connect import DEFAULT_PORT, OPTIONS, Login
 from opsloop.backup.model import Manifest
 from opsloop.backup.restore_plan import Target
 from opsloop.errors import DependencyUnavailableError, ForbiddenError, InvalidInputError
@@ -69,6 +70,21 @@ def environment(dsn: str) -> dict[str, str]:
         password = connection.info.password
     secret = {"PGPASSWORD": password} if password else {}
     return {name: value for name, value in used.items() if name not in NOT_HANDED_ON} | secret
+
+
+def login_of(dsn: str) -> Login:
+    """Return how libpq reaches the database that ``dsn`` names, wherever it took the parts of that from."""
+    used = environment(dsn)
+    names = {one.envvar.decode(): one.keyword.decode() for one in pq.Conninfo.get_defaults() if one.envvar}
+    options = {names[name]: value for name, value in used.items() if names.get(name) in OPTIONS}
+    return Login(
+        host=used.get("PGHOST") or used.get("PGHOSTADDR") or "/tmp",  # noqa: S108 - where libpq looks for a socket
+        port=used.get("PGPORT") or DEFAULT_PORT,
+        user=used["PGUSER"],
+        database=used["PGDATABASE"],
+        password=used.get("PGPASSWORD", ""),
+        options=options,
+    )
 
 
 def read_target(dsn: str) -> Target:
