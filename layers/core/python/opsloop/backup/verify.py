@@ -22,11 +22,8 @@ from opsloop.backup.wanted import Progress, Wanted
 
 MAX_MESSAGES, MAX_MESSAGE = 50, 500
 MAX_FINDINGS = 200
-NEVER_RESTORED = ("owners", "grants", "grants_maintain")  # roles are the server's, not the dump's
-    "owners",
-    "grants",
-    "grants_maintain",
-)  # who owns what and who may do what: roles are the server's, not the dump's
+# roles are the server's, not the dump's
+NEVER_RESTORED = ("owners", "grants", "grants_maintain")
 
 
 class Verifier:
