@@ -17,9 +17,17 @@ import pytest
 
 from tests.e2e.cloud import deployment
 from tests.postgres import debian_server, dumped, embedded_server, fresh_database, source_database
+from tests.verifying import verifying
 
 __all__ = ["deployment"]  # of the end-to-end tests here and in tests/browser
-__all__ += ["debian_server", "dumped", "embedded_server", "fresh_database", "source_database"]  # of backups
+__all__ += [
+    "debian_server",
+    "dumped",
+    "embedded_server",
+    "fresh_database",
+    "source_database",
+    "verifying",
+]  # of backups
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
