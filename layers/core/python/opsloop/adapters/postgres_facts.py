@@ -228,7 +228,7 @@ class _Facts:
         statements = kinds(self.version) | other_kinds(self.version, has_filter=bool(self.schemas))
         for kind, make in statements.items():
             found = [
-                Definition(tuple(map(self._name, parts)), self._name(suffix), self._name(text), raw or "")
+                Definition(tuple(map(self._name, parts)), self._name(suffix), self._name(text or ""), raw or "")
                 for parts, suffix, text, raw in self._rows(make(self.namespaces))
             ]
             hashes[kind], named = schema_of(kind, found)

@@ -130,7 +130,7 @@ OWNERS = "SELECT parts, suffix, pg_get_userbyid(owner)::text, NULL FROM owned"
 GRANTS = """, listed AS (
     SELECT parts, suffix, owner, acl, acldefault(class::"char", owner) AS usual FROM owned WHERE acl IS NOT NULL
     UNION ALL
-    SELECT ARRAY[nspname, relname, attname], '', relowner, attacl, '{}' FROM relations r
+    SELECT ARRAY[nspname, relname, attname], '', relowner, attacl, NULL FROM relations r
       JOIN pg_attribute ON attrelid = r.oid WHERE attacl IS NOT NULL AND NOT attisdropped
 ), told AS (
     SELECT parts, suffix, said(acl) AS has, said(usual) AS usual FROM listed
