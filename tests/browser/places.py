@@ -1,6 +1,7 @@
 """Where the tests and the pictures go: every page of the console, with something to see on it."""
 
 from tests.browser.answers_anomaly import ORIGIN_ID
+from tests.browser.answers_backup import FAILED_PROOF, NEVER_TAKEN
 from tests.browser.answers_log import QUARANTINED
 from tests.browser.shop import TRACE
 
@@ -15,6 +16,10 @@ PLACES = {
     "map": "/map",
     "anomalies": "/anomalies",
     "anomaly": f"/anomalies/{ORIGIN_ID}",
+    "backups": "/backups",
+    "backup": "/backups/orders",
+    "backup never taken": f"/backups/{NEVER_TAKEN}",
+    "verification": f"/backups/payments?proof={FAILED_PROOF}",
     "platform": "/platform",
     "functions": "/platform?tab=functions",
     "quarantine": f"/platform?tab=quarantine&object={QUARANTINED}",

@@ -11,12 +11,17 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from stacks.constructs.openapi_build import compile_openapi
 from tests.browser.answers import KEY, answers
 from tests.browser.answers_anomaly import EFFECT_ID
+from tests.browser.answers_backup import FAILED_PROOF, NEVER_TAKEN, PROOF
 from tests.browser.answers_log import QUARANTINED
 from tests.browser.shop import HEARD, NEVER_HEARD, NOW, TRACE, iso
 from tests.browser.stub import Asked
 
 DAY = {"from": iso(NOW - timedelta(days=1)), "to": iso(NOW)}
-PARAMETERS = {"id": EFFECT_ID, "trace_id": TRACE}
+PARAMETERS = {"id": EFFECT_ID, "trace_id": TRACE, "database": "payments"}
+OTHER_PARAMETERS: dict[str, list[dict[str, str]]] = {  # by how a path begins
+    "GET /v1/backups/verifications/": [{"id": PROOF}, {"id": FAILED_PROOF}],
+    "GET /v1/backups/{database}": [{"database": name} for name in ("orders", "payments", NEVER_TAKEN)],
+}
 BODIES = {
     "POST /v1/session": {"key": KEY},
     "POST /v1/anomalies/{id}/feedback": {"verdict": "useful"},
@@ -58,15 +63,21 @@ def validate(route: str, document: Any) -> None:
     Draft202012Validator(whole, format_checker=FormatChecker()).validate(document)
 
 
-def asked(route: str, query: dict[str, str]) -> Asked:
+def asked(route: str, query: dict[str, str], parameters: dict[str, str] = PARAMETERS) -> Asked:
     method, _, path = route.partition(" ")
-    return Asked(method, path, query, BODIES.get(route), PARAMETERS)
+    return Asked(method, path, query, BODIES.get(route), parameters)
+
+
+def parameters_of(route: str) -> list[dict[str, str]]:
+    """Return what may stand in the path of ``route``."""
+    return next((given for start, given in OTHER_PARAMETERS.items() if route.startswith(start)), [PARAMETERS])
 
 
 @pytest.mark.parametrize("route", sorted(answers()))
 def test_an_answer_is_as_the_api_describes_it(route: str):
-    for query in QUERIES.get(route, [{}]):
-        validate(route, answers()[route](asked(route, query)))
+    for parameters in parameters_of(route):
+        for query in QUERIES.get(route, [{}]):
+            validate(route, answers()[route](asked(route, query, parameters)))
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "admin"])

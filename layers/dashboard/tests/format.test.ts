@@ -24,7 +24,7 @@ test("a small share is not called zero", () => {
 });
 
 test("durations change their unit where people do", () => {
-  assert.deepEqual([0, 0.25, 1.5, 98.04, 999.4, 1310.9, 90_000, 120_000].map(millisText), ["0 ms", "250 µs", "1.5 ms", "98 ms", "999 ms", "1.31 s", "90 s", "2 min"]);
+  assert.deepEqual([0, 0.25, 1.5, 98.04, 999.4, 1310.9, 90_000, 120_000, 7_200_000, 21_600_000, 259_200_000].map(millisText), ["0 ms", "250 µs", "1.5 ms", "98 ms", "999 ms", "1.31 s", "90 s", "2 min", "2 h", "6 h", "3 d"]);
   assert.equal(valueText(0.5, "s"), "500 ms");
   assert.equal(valueText(2_000_000, "ns"), "2 ms");
 });

@@ -28,14 +28,16 @@ export function percentText(ratio: Known): string {
   return `${figures(percent, 2)} %`;
 }
 
-/** Return milliseconds as us, ms, s, or min. */
+/** Return milliseconds as us, ms, s, min, h, or d. */
 export function millisText(value: Known): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN_TEXT;
   const size = Math.abs(value);
   if (size === 0) return "0 ms";
   if (size < 0.9995) return `${figures(value * 1_000)} µs`;
   if (size < 999.5) return `${figures(value)} ms`;
-  return size < 119_500 ? `${figures(value / 1_000)} s` : `${figures(value / 60_000)} min`;
+  if (size < 119_500) return `${figures(value / 1_000)} s`;
+  if (size < 7_170_000) return `${figures(value / 60_000)} min`;
+  return size < 172_000_000 ? `${figures(value / 3_600_000)} h` : `${figures(value / 86_400_000)} d`;
 }
 
 /** Return bytes in powers of 1024. */

@@ -9,6 +9,8 @@ import { map } from "./map/page.tsx";
 import { overview } from "./overview/page.tsx";
 import { service } from "./service/page.tsx";
 import { services } from "./services/page.tsx";
+import { backup } from "./backup/page.tsx";
+import { backups } from "./backups/page.tsx";
 import { platform } from "./platform/page.tsx";
 
 export const PAGES: Page[] = [
@@ -20,5 +22,7 @@ export const PAGES: Page[] = [
   service,
   logs,
   logTrace,
+  backups,
+  backup,
   platform,
 ];

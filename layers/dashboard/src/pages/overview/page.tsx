@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 
 import { Button } from "../../components/controls.tsx";
 import { Icon } from "../../components/icon.tsx";
+import "../../components/open_list.css";
 import { Loaded, Panel, Told } from "../../components/panel.tsx";
 import { StateBadge, StateShape } from "../../components/state.tsx";
 import type { Condition } from "../../components/state.tsx";
