@@ -13,6 +13,7 @@ from stacks.alert_stack import AlertStack
 from stacks.anomaly_stack import AnomalyStack
 from stacks.backup_stack import BackupStack
 from stacks.constructs.deployment import Deployment
+from stacks.constructs.larger_runner import Network
 from stacks.constructs.layer_build import RUNNING, LayerBuildError, Target, machine_architecture
 from stacks.constructs.search_domain import SearchChoice
 from stacks.constructs.yaml_source import SourceError
@@ -75,7 +76,7 @@ def build(app: App) -> App:
     LogStack(app, "Log", state=state, **common("log"))
     AnomalyStack(app, "Anomaly", state=state, **common("anomaly"))
     AlertStack(app, "Alert", state=state, **_telling(app, stage), **common("alert"))
-    BackupStack(app, "Backup", state=state, **common("backup"))
+    BackupStack(app, "Backup", state=state, runner=None if stage == LOCAL else _network(app), **common("backup"))
     DashboardStack(app, "Dashboard", state=state, **common("dashboard"))
     HealthStack(app, "Health", state=state, metrics_every=METRICS_EVERY.get(stage), **common("health"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
@@ -97,6 +98,15 @@ def _identity(app: App) -> Identity:
     if missing:
         raise SystemExit(f"oidc_issuer={given['issuer']} needs oidc_{missing[0]}= as well, see docs/domains/access.md")
     return Identity(**given, api_url=str(app.node.try_get_context("api_url") or ""))
+
+
+def _network(app: App) -> Network:
+    """Return where dumps too large for Lambda are restored, by ``-c verify_vpc=`` and ``-c verify_subnets=``."""
+    vpc = str(app.node.try_get_context("verify_vpc") or "")
+    subnets = [one for one in str(app.node.try_get_context("verify_subnets") or "").split(",") if one]
+    if bool(vpc) != bool(subnets):
+        raise SystemExit("verify_vpc= and verify_subnets= belong together: subnets that lead to AWS's APIs")
+    return Network(vpc, subnets)
 
 
 def _search(app: App, usual: SearchChoice) -> SearchChoice:

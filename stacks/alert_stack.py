@@ -20,6 +20,13 @@ TOLD = [
     "alert.delivery_failed",
     "alert.resend_requested",
     "alert.test_requested",
+    "backup.failed",
+    "backup.verified",
+    "backup.verification_failed",
+    "backup.objective_missed",
+    "backup.objective_met",
+    "backup.drill_failed",
+    "backup.drill_passed",
 ]
 NOTIFY_TIMEOUT_S = 60
 ATTEMPTS = 30  # an hour of ever longer waits takes half of them
@@ -67,6 +74,7 @@ class AlertStack(Stack):
                 "CONSOLE_URL": links["console"],
                 "API_URL": links["api"],
                 "RUNBOOK_URL": links["runbook"],
+                "BACKUP_TABLE": state.backup.table_name,
             },
             timeout_s=NOTIFY_TIMEOUT_S,
         )
@@ -83,6 +91,7 @@ class AlertStack(Stack):
         )
         notify.alarms.untold()
         allow_table(notify, state.alert, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
+        allow_table(notify, state.backup, "dynamodb:GetItem")
         allow_bus(notify, state.bus, "events:PutEvents")
         self._allow_secrets(notify, prefix)
         if mail_sender:

@@ -8,8 +8,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge
-from stacks.constructs.event_queue import EventQueue
-from stacks.constructs.grants import allow_bus, allow_objects, allow_table
+from stacks.constructs.event_queue import EventQueue, ObjectQueue
+from stacks.constructs.grants import allow_bucket, allow_bus, allow_objects, allow_table
+from stacks.constructs.larger_runner import LargerRunner, Network
 from stacks.constructs.layer_versions import Layers
 from stacks.constructs.ops_function import OpsFunction
 from stacks.constructs.schedule import Schedule
@@ -17,20 +18,38 @@ from stacks.constructs.webhook import Webhook
 from stacks.state_stack import StateStack
 
 LONGEST_S = 900  # that Lambda lets a function run
-TAKE_DELIVERIES = 30  # of one request: most of them find that another dump of the database is under way
+TAKE_DELIVERIES = 60  # of one request: most of them find that another dump of the database is under way
+VERIFY_DELIVERIES = 60  # of one dump: most of them find that the larger runner is at it
+RECORDS = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
+READ_DUMPS = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold")
+LOCK_DUMPS = ("s3:PutObjectRetention", "s3:PutObjectLegalHold")
+WRITE_DUMPS = (
+    "s3:PutObject",
+    *LOCK_DUMPS,
+    "s3:PutObjectTagging",
+    "s3:PutObjectVersionTagging",
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",  # the manifest of a dump that did not come to be
+)
+NO_RUNNER = {"RUNNER_CLUSTER": "", "RUNNER_TASK": "", "RUNNER_SUBNETS": "", "RUNNER_GROUP": ""}
 
 
 class BackupStack(Stack):
     """Backup: dumps taken, proven by a real restore, kept, and measured against their objectives."""
 
-    def __init__(self, scope: Construct, id_: str, *, state: StateStack, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, state: StateStack, runner: Network | None = None, **kwargs: Any
+    ) -> None:
+        """``runner`` says where dumps are restored that are too large for Lambda; None: such a dump stays unknown."""
         super().__init__(scope, id_, **kwargs)
         layers = Layers(self, "Layers", target=state.deployment.target)
         self._take(layers, state)
+        self._verify(layers, state, runner)
         self._audit(layers, state)
         self._query(layers, state)
 
     def _take(self, layers: Layers, state: StateStack) -> None:
+        prefix = f"{state.deployment.prefix}/backup/"
         take = OpsFunction(
             self,
             "Take",
@@ -40,7 +59,9 @@ class BackupStack(Stack):
             environment={
                 "ACCESS_TABLE": state.access.table_name,
                 "BACKUP_TABLE": state.backup.table_name,
+                "BACKUP_BUCKET": state.backups.bucket_name,
                 "BUS_NAME": state.bus.event_bus_name,
+                "SECRET_PREFIX": prefix,
             },
             memory_mb=1769,  # one whole virtual CPU
             timeout_s=LONGEST_S,
@@ -67,9 +88,85 @@ class BackupStack(Stack):
             batch_size=1,
         )
         Webhook(self, "TakeApi", function=take, api=state.api, routes=["POST /v1/backups/{database}/take"])
+        take.alarms.backups_not_taken()
         allow_table(take, state.access, "dynamodb:GetItem")
-        allow_table(take, state.backup, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
+        allow_table(take, state.backup, *RECORDS)
+        allow_objects(take, state.backups, *READ_DUMPS, *WRITE_DUMPS)
+        allow_bucket(take, state.backups, "s3:ListBucket")  # without it, what is not there is refused instead
         allow_bus(take, state.bus, "events:PutEvents")
+        self._allow_secrets(take, prefix)
+
+    def _allow_secrets(self, take: OpsFunction, prefix: str) -> None:
+        arn = f"arn:{self.partition}:secretsmanager:{self.region}:{self.account}:secret:{prefix}*"
+        iam.Grant.add_to_principal(
+            grantee=take.function, actions=["secretsmanager:GetSecretValue"], resource_arns=[arn]
+        )
+        region = "<AWS::Region>" if Token.is_unresolved(self.region) else self.region
+        account = "<AWS::AccountId>" if Token.is_unresolved(self.account) else self.account
+        shown = f"arn:<AWS::Partition>:secretsmanager:{region}:{account}:secret:{prefix}*"
+        reason = "Secrets of databases alone, by their prefix: the catalog names them, and their ARNs end in chance."
+        acknowledge(take.role, f"IAM5[Resource::{shown}]", reason)
+
+    def _verify(self, layers: Layers, state: StateStack, network: Network | None) -> None:
+        runner = self._runner(layers, state, network) if network else None
+        place = runner.settings if runner else NO_RUNNER
+        verify = OpsFunction(
+            self,
+            "Verify",
+            name="backup_verify",
+            layers=layers,
+            state=state,
+            environment={
+                "BACKUP_TABLE": state.backup.table_name,
+                "BACKUP_BUCKET": state.backups.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
+                "RUNNER_CLUSTER": place["RUNNER_CLUSTER"],
+                "RUNNER_TASK": place["RUNNER_TASK"],
+                "RUNNER_SUBNETS": place["RUNNER_SUBNETS"],
+                "RUNNER_GROUP": place["RUNNER_GROUP"],
+            },
+            memory_mb=3008,  # nearly two virtual CPUs, and room for PostgreSQL's sorts
+            timeout_s=LONGEST_S,
+            disk_mb=10_240,  # the most that Lambda gives: the dump and what it is restored to
+        )
+        ObjectQueue(
+            self,
+            "Dumps",
+            function=verify,
+            state=state,
+            bucket=state.backups,
+            prefix="dumps/",
+            timeout_s=LONGEST_S,
+            batch_size=1,
+            attempts=VERIFY_DELIVERIES,
+            types=["backup.verification_requested"],
+            late_after=Duration.hours(2),
+            runbook="backup-late",
+        )
+        verify.alarms.dumps_not_proven()
+        for worker in (verify, runner) if runner else (verify,):
+            allow_table(worker, state.backup, *RECORDS)
+            allow_objects(worker, state.backups, *READ_DUMPS, "s3:PutObject", *LOCK_DUMPS)
+            allow_bucket(worker, state.backups, "s3:ListBucket")
+            allow_bus(worker, state.bus, "events:PutEvents")
+        if runner:
+            runner.allow_start(verify)
+
+    def _runner(self, layers: Layers, state: StateStack, network: Network) -> LargerRunner:
+        return LargerRunner(
+            self,
+            "Runner",
+            name="backup_verify",
+            layers=layers,
+            state=state,
+            environment={
+                "BACKUP_TABLE": state.backup.table_name,
+                "BACKUP_BUCKET": state.backups.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
+                **NO_RUNNER,  # there is no larger one than this
+            },
+            network=network,
+        )
 
     def _audit(self, layers: Layers, state: StateStack) -> None:
         audit = OpsFunction(

@@ -147,6 +147,21 @@ class Alarms(Construct):
             )
             self._above(name, metric, 0, text, "backup-objectives", periods=2 if name.endswith("Unknown") else 1)
 
+    def backups_not_taken(self) -> None:
+        """Watch for dumps that were asked for and could not be made."""
+        text = "A dump of a database could not be made."
+        self._above("BackupsFailed", _of_backup("BackupsFailed"), 0, text, "backup-failed")
+
+    def dumps_not_proven(self) -> None:
+        """Watch for dumps that do not restore, could not be tried, or are nobody's, and for a runner that gives up."""
+        for name, text, runbook in (
+            ("VerificationsFailed", "A dump does not restore, or is not what it should be.", "backup-not-proven"),
+            ("VerificationsUnknown", "Whether a dump restores could not be tried.", "backup-not-proven"),
+            ("DumpsSetAside", "A dump arrived of a database that no catalog declares.", "backup-set-aside"),
+            ("RunnersFailed", "The larger runner gave up on a dump.", "backup-runner"),
+        ):
+            self._above(name, _of_backup(name), 0, text, runbook)
+
     def logs_lost(self, name: str) -> None:
         """Watch for log records that were committed and could not be kept."""
         metric = _of_logs("LogBatchesLost", "Sum")
@@ -228,6 +243,13 @@ def _of_logs(name: str, statistic: str) -> cloudwatch.Metric:
     of_log = {"service": "log"}
     return cloudwatch.Metric(
         namespace=NAMESPACE, metric_name=name, dimensions_map=of_log, period=FIVE_MINUTES, statistic=statistic
+    )
+
+
+def _of_backup(name: str) -> cloudwatch.Metric:
+    of_backup = {"service": "backup"}
+    return cloudwatch.Metric(
+        namespace=NAMESPACE, metric_name=name, dimensions_map=of_backup, period=FIVE_MINUTES, statistic="Sum"
     )
 
 

@@ -1,5 +1,7 @@
 """Hand events to a function through a queue, which keeps each until the function is done with it."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -56,31 +58,57 @@ class EventQueue(Construct):
 class ObjectQueue(Construct):
     """The objects under a prefix of a bucket that one function is told of, many at a time, by few workers.
 
-    A burst of a thousand small objects would start a thousand functions side by side, each for one of them.
+    A burst of a thousand small objects would start a thousand functions side by side, each for one of them. Where each
+    is much work, ``batch_size`` is 1. ``types`` of event on our bus go the same way. ``late_after``: an alarm tells of
+    a message that waits for longer.
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, function: OpsFunction, state: Shared, bucket: s3.Bucket, prefix: str,
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        function: OpsFunction,
+        state: Shared,
+        bucket: s3.Bucket,
+        prefix: str,
         timeout_s: int,
-    ) -> None:  # fmt: skip
+        batch_size: int = OBJECTS_AT_ONCE,
+        attempts: int = OBJECT_ATTEMPTS,
+        types: Sequence[str] = (),
+        late_after: Duration | None = None,
+        runbook: str = "",
+    ) -> None:
         super().__init__(scope, id_)
-        self.queue = _queue(self, function, state, timeout_s=timeout_s, attempts=OBJECT_ATTEMPTS)
+        self.queue = _queue(self, function, state, timeout_s=timeout_s, attempts=attempts)
+        target = targets.SqsQueue(self.queue, dead_letter_queue=function.failures, retry_attempts=185)
         self.rule = events.Rule(
             self,
             "Rule",
             description=f"Objects under {prefix} for {function.name}",
             event_pattern=object_pattern(bucket, prefix),
-            targets=[targets.SqsQueue(self.queue, dead_letter_queue=function.failures, retry_attempts=185)],
+            targets=[target],
         )
+        if types:
+            events.Rule(
+                self,
+                "OnRequest",
+                event_bus=state.bus,
+                description=f"{', '.join(types)} for {function.name}",
+                event_pattern=events.EventPattern(detail_type=list(types)),
+                targets=[target],
+            )
         function.function.add_event_source(
             sources.SqsEventSource(
                 self.queue,
-                batch_size=OBJECTS_AT_ONCE,
-                max_batching_window=Duration.seconds(OBJECT_WINDOW_S),
+                batch_size=batch_size,
+                max_batching_window=Duration.seconds(OBJECT_WINDOW_S) if batch_size > 1 else None,
                 max_concurrency=OBJECT_WORKERS,
                 report_batch_item_failures=True,
             )
         )
+        if late_after is not None:
+            function.alarms.late(self.queue, function.name, limit=late_after, runbook=runbook)
 
 
 def _queue(scope: Construct, function: OpsFunction, state: Shared, *, timeout_s: int, attempts: int) -> sqs.Queue:

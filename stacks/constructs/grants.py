@@ -31,13 +31,13 @@ SEARCH: dict[str, dict[str, tuple[str, ...]]] = {
 WRITES = ("Put", "Update", "Delete", "BatchWrite")
 
 
-def allow_table(function: OpsFunction, table: dynamodb.Table, *actions: str) -> None:
+def allow_table(function: "Worker", table: dynamodb.Table, *actions: str) -> None:
     """Let ``function`` do ``actions`` such as ``dynamodb:GetItem`` on ``table``."""
     table.grant(function.function, *actions)
     _open_key(function, table.encryption_key, actions)
 
 
-def allow_objects(function: OpsFunction, bucket: s3.Bucket, *actions: str) -> None:
+def allow_objects(function: "Worker", bucket: s3.Bucket, *actions: str) -> None:
     """Let ``function`` do ``actions`` such as ``s3:PutObject`` on all objects of ``bucket``."""
     objects = bucket.arn_for_objects("*")
     iam.Grant.add_to_principal(grantee=function.function, actions=list(actions), resource_arns=[objects])
@@ -48,7 +48,7 @@ def allow_objects(function: OpsFunction, bucket: s3.Bucket, *actions: str) -> No
     acknowledge(function.role, f"IAM5[Resource::{export}/*]", reason)
 
 
-def allow_bucket(function: OpsFunction, bucket: s3.Bucket, *actions: str) -> None:
+def allow_bucket(function: "Worker", bucket: s3.Bucket, *actions: str) -> None:
     """Let ``function`` do ``actions`` such as ``s3:ListBucket`` on ``bucket`` itself."""
     iam.Grant.add_to_principal(grantee=function.function, actions=list(actions), resource_arns=[bucket.bucket_arn])
 
@@ -59,7 +59,7 @@ def allow_stream(function: OpsFunction, stream: kinesis.Stream, *actions: str) -
     _open_key(function, stream.encryption_key, actions)
 
 
-def allow_bus(function: OpsFunction, bus: events.EventBus, *actions: str) -> None:
+def allow_bus(function: "Worker", bus: events.EventBus, *actions: str) -> None:
     """Let ``function`` do ``actions`` such as ``events:PutEvents`` on ``bus``."""
     iam.Grant.add_to_principal(grantee=function.function, actions=list(actions), resource_arns=[bus.event_bus_arn])
 
@@ -84,13 +84,25 @@ def allow_search(function: OpsFunction, state: "HasSearch", access: Literal["rea
         function.join_network(place.subnet_ids, place.security_group_id)
 
 
+class Worker(Protocol):
+    """Who is granted something: a function of ours, or a task that does the same."""
+
+    @property
+    def function(self) -> iam.IGrantable:
+        """Return whom actions are granted to."""
+
+    @property
+    def role(self) -> iam.IRole:
+        """Return the role on which findings are accepted."""
+
+
 class HasSearch(Protocol):
     """What is asked of the state stack here."""
 
     search: SearchDomain
 
 
-def _open_key(function: OpsFunction, key: kms.IKey | None, actions: tuple[str, ...]) -> None:
+def _open_key(function: "Worker", key: kms.IKey | None, actions: tuple[str, ...]) -> None:
     if key is None:
         return
     writes = any(action.partition(":")[2].startswith(WRITES) for action in actions)

@@ -1,5 +1,7 @@
 """The layers of one stack, as Lambda knows them; ``layers.py`` says who needs which."""
 
+from pathlib import Path
+
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -21,6 +23,10 @@ class Layers(Construct):
     def needed_by(self, function: str) -> list[lambda_.ILayerVersion]:
         """Return the layers of ``function``."""
         return [self._layer(name) for name in layer_names(function)]
+
+    def folders_of(self, function: str) -> list[Path]:
+        """Return the folders that the layers of ``function`` are made of."""
+        return [build_layer(name, self.target) for name in layer_names(function)]
 
     def _layer(self, name: str) -> lambda_.LayerVersion:
         if name not in self._made:

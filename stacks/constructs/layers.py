@@ -31,6 +31,8 @@ NEEDS: dict[str, frozenset[str]] = {
     "kpi_rollup": RUNTIME | NUMERIC,
     "kpi_query": RUNTIME | NUMERIC,
     "kpi_series": RUNTIME | NUMERIC,
+    "backup_take": RUNTIME | CODEC | POSTGRES,
+    "backup_verify": RUNTIME | CODEC | POSTGRES,
     "dashboard_serve": RUNTIME | DASHBOARD,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
@@ -36,6 +36,7 @@ class OpsFunction(Construct):
         environment: Mapping[str, str] | None = None,
         memory_mb: int = 512,
         timeout_s: int = 30,
+        disk_mb: int | None = None,
     ) -> None:
         super().__init__(scope, id_)
         self.name = name
@@ -70,6 +71,7 @@ class OpsFunction(Construct):
             },
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_s),
+            ephemeral_storage_size=None if disk_mb is None else Size.mebibytes(disk_mb),
             tracing=lambda_.Tracing.ACTIVE,
             # our lines are JSON already and pass unchanged; this makes JSON of the runtime's own lines too
             logging_format=lambda_.LoggingFormat.JSON,

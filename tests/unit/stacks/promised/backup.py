@@ -2,11 +2,25 @@
 
 from tests.unit.stacks.promises import GET, PUT, QUERY, READ_KEY, WRITE_KEY, Promises
 
+READ_DUMPS = {"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold"}
+WRITE_DUMPS = {"s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"}
+
 PROMISES = Promises(
     may={
         "backup_take": {
             "Access": {GET},
-            "Backup": {GET, PUT, QUERY},
+            "Backup": {GET, PUT, QUERY, "dynamodb:DeleteItem"},
+            "Backups": {"s3:ListBucket"},
+            "Backups/*": READ_DUMPS
+            | WRITE_DUMPS
+            | {"s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"},
+            "Bus": {"events:PutEvents"},
+            "Key": WRITE_KEY,
+        },
+        "backup_verify": {
+            "Backup": {GET, PUT, QUERY, "dynamodb:DeleteItem"},
+            "Backups": {"s3:ListBucket"},
+            "Backups/*": READ_DUMPS | WRITE_DUMPS,
             "Bus": {"events:PutEvents"},
             "Key": WRITE_KEY,
         },
@@ -35,6 +49,13 @@ PROMISES = Promises(
         }
     ),
     started_by={"backup_take": {"rate(15 minutes)"}, "backup_audit": {"cron(7/15 * * * ? *)"}},
-    beyond={"backup_audit": {"rds:DescribeDBInstances", "rds:DescribeDBSnapshots"}},
-    fed_with={"backup_take": {"backup.requested"}},
+    beyond={
+        "backup_take": {"secretsmanager:GetSecretValue"},
+        "backup_verify": {"ecs:RunTask", "iam:PassRole"},
+        "backup_audit": {"rds:DescribeDBInstances", "rds:DescribeDBSnapshots"},
+    },
+    fed_with={
+        "backup_take": {"backup.requested"},
+        "backup_verify": {"Backups/dumps/*", "backup.verification_requested"},
+    },
 )
