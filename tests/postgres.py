@@ -148,7 +148,7 @@ def dumped(debian_server: DebianServer, tmp_path: Path) -> Callable[..., Path]:
 def _prepared(folder: Path) -> DebianServer:
     passwords = {name: secrets.token_hex(12) for name in ("postgres", SOURCE_USER)}
     (folder / "password").write_text(passwords["postgres"])
-    _write_certificates(folder)
+    write_certificates(folder)
     if os.geteuid() == 0:
         for path in (folder, *folder.iterdir()):
             os.chown(path, *runs_as())
@@ -175,7 +175,7 @@ def _make_owner(server: DebianServer, process: "subprocess.Popen[bytes]") -> Non
         assert process.poll() is None, (server.folder / "log").read_text()
 
 
-def _write_certificates(folder: Path) -> None:
+def write_certificates(folder: Path) -> None:
     """Write root.crt, and server.crt with server.key that it has signed for localhost."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
