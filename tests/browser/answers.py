@@ -3,7 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.browser import answers_anomaly, answers_backup, answers_kpi, answers_log, answers_platform
+from tests.browser import (
+    answers_anomaly,
+    answers_backup,
+    answers_exercise,
+    answers_kpi,
+    answers_log,
+    answers_platform,
+)
 from tests.browser.shop import NOW, iso
 from tests.browser.stub import Answer, Answers, Asked, RefusedError
 
@@ -50,5 +57,5 @@ def answers(role: str = "admin") -> Answers:
         "POST /v1/session": signs_in(role),
         "DELETE /v1/session": lambda _: None,
     }
-    parts = (answers_kpi, answers_anomaly, answers_log, answers_backup, answers_platform)
+    parts = (answers_kpi, answers_anomaly, answers_log, answers_backup, answers_exercise, answers_platform)
     return own | {route: answer for part in parts for route, answer in part.ANSWERS.items()}

@@ -2,6 +2,7 @@
 
 from tests.browser.answers_anomaly import ORIGIN_ID
 from tests.browser.answers_backup import FAILED_PROOF, NEVER_TAKEN
+from tests.browser.answers_exercise import RUNNING
 from tests.browser.answers_log import QUARANTINED
 from tests.browser.shop import TRACE
 
@@ -20,6 +21,7 @@ PLACES = {
     "backup": "/backups/orders",
     "backup never taken": f"/backups/{NEVER_TAKEN}",
     "verification": f"/backups/payments?proof={FAILED_PROOF}",
+    "exercise": f"/backups/exercises/{RUNNING}",
     "platform": "/platform",
     "functions": "/platform?tab=functions",
     "quarantine": f"/platform?tab=quarantine&object={QUARANTINED}",

@@ -12,6 +12,7 @@ from stacks.constructs.openapi_build import compile_openapi
 from tests.browser.answers import KEY, answers
 from tests.browser.answers_anomaly import EFFECT_ID
 from tests.browser.answers_backup import FAILED_PROOF, NEVER_TAKEN, PROOF
+from tests.browser.answers_exercise import PASSED, RUNNING
 from tests.browser.answers_log import QUARANTINED
 from tests.browser.shop import HEARD, NEVER_HEARD, NOW, TRACE, iso
 from tests.browser.stub import Asked
@@ -20,6 +21,7 @@ DAY = {"from": iso(NOW - timedelta(days=1)), "to": iso(NOW)}
 PARAMETERS = {"id": EFFECT_ID, "trace_id": TRACE, "database": "payments"}
 OTHER_PARAMETERS: dict[str, list[dict[str, str]]] = {  # by how a path begins
     "GET /v1/backups/verifications/": [{"id": PROOF}, {"id": FAILED_PROOF}],
+    "GET /v1/backups/exercises/": [{"id": RUNNING}, {"id": PASSED}],
     "GET /v1/backups/{database}": [{"database": name} for name in ("orders", "payments", NEVER_TAKEN)],
 }
 BODIES = {

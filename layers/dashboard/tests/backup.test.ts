@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { conditionOf, lengthText, shareOf, wordOf } from "../src/lib/backup.ts";
+import { outcomeOf, sayable, standingOf, stepCondition } from "../src/lib/exercise.ts";
+import type { ExerciseBrief } from "../src/lib/exercise.ts";
 import type { Dump } from "../src/lib/backup.ts";
 import { placesOf, ticksOf, toldOf } from "../src/pages/backup/timeline.ts";
 import { columnOf, gridOfHistory, objectiveBeside, resolutionOf } from "../src/pages/backup/trends.ts";
@@ -69,4 +71,16 @@ test("an objective is drawn only where it does not squeeze the values, and is un
   assert.deepEqual(objectiveBeside(100, [[20, null, 5], [null, null, 7]]), [100, null, 100]);
   assert.equal(objectiveBeside(101, [[20, null, 5], [null, null, 7]]), null);
   assert.equal(objectiveBeside(10, [[null], [null]]), null);
+});
+
+test("only an exercise that passed looks healthy, and only a disaster that was exercised", () => {
+  const shown = (state: ExerciseBrief["state"], result: ExerciseBrief["result"]): string => outcomeOf({ state, result }).condition;
+  assert.deepEqual([shown("finished", "passed"), shown("finished", "failed"), shown("finished", "unknown"), shown("finished", ""), shown("abandoned", ""), shown("running", "")], ["healthy", "anomalous", "unknown", "unknown", "unknown", "degraded"]);
+  assert.deepEqual((["done", "due", "overdue", "unknown"] as const).map((one) => standingOf(one).condition), ["healthy", "degraded", "anomalous", "unknown"]);
+});
+
+test("a step that is done cannot be said otherwise, one that failed can be begun again", () => {
+  assert.deepEqual(sayable("done"), []);
+  assert.ok(sayable("failed").includes("begun"));
+  assert.deepEqual([stepCondition("done"), stepCondition("todo"), stepCondition("failed")], ["healthy", "unknown", "anomalous"]);
 });

@@ -11,6 +11,7 @@ import { service } from "./service/page.tsx";
 import { services } from "./services/page.tsx";
 import { backup } from "./backup/page.tsx";
 import { backups } from "./backups/page.tsx";
+import { exercise } from "./exercise/page.tsx";
 import { platform } from "./platform/page.tsx";
 
 export const PAGES: Page[] = [
@@ -24,5 +25,6 @@ export const PAGES: Page[] = [
   logTrace,
   backups,
   backup,
+  exercise,
   platform,
 ];

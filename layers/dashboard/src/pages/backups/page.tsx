@@ -20,6 +20,7 @@ import { agoText } from "../../lib/time.ts";
 import type { Page } from "../../shell/page.ts";
 import "./backups.css";
 import { Drills } from "./drills.tsx";
+import { ExercisesPanel } from "./exercises.tsx";
 
 const RANKS = { missed: 0, unknown: 1, met: 2 };
 
@@ -40,6 +41,7 @@ function View(): JSX.Element {
       </Panel>
       <Failures databases={databases.data ?? []} time={time} />
       <Drills time={time} />
+      <ExercisesPanel time={time} />
     </div>
   );
 }
