@@ -165,6 +165,27 @@ def verify(file: Path, manifest: Manifest | None, wanted: "Wanted", bars: "Bars"
     return verifier_here().verify(file, manifest, wanted, bars.told)
 
 
+def drill(now: datetime, bars: "Bars") -> dict[str, Any]:
+    """Return what becomes of dumps that are bad on purpose, as JSON; a verifier that lets one pass is broken."""
+    from opsloop.adapters.postgres_drill import make_specimens
+    from opsloop.adapters.postgres_restore import verifier_here
+    from opsloop.backup.drill import drill_json, run
+
+    with tempfile.TemporaryDirectory(prefix="opsloop-drill-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the restore runs as another user
+        bars.told("make", 0.0)
+        found = run(
+            f"{now:%Y%m%dT%H%M%SZ}",
+            now,
+            lambda: make_specimens(folder),
+            verifier_here(),
+            monotonic,
+            told=lambda done, total: bars.told("drill", done, total),
+        )
+    return drill_json(found)
+
+
 def compare(dsn: str, manifest: Manifest, ignored: Collection[str]) -> tuple[tuple[Finding, ...], dict[str, int]]:
     """Return what in the restored database is not as the manifest says, and what was counted as equal."""
     import psycopg

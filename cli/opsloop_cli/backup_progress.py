@@ -14,6 +14,8 @@ NAMES = {
     "facts": "Counting rows",
     "dump": "Dumping",
     "download": "Downloading",
+    "make": "Making dumps that are bad",
+    "drill": "Trying each of them",
     "create": "Making the database",
     "analyze": "Counting values for the planner",
     "read": "Reading",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opsloop.adapters.postgres_recover import Restored
     from opsloop_cli.backup_progress import Bars
 
-OWNERSHIP = ("owners", "grants")  # kinds of the schema that --no-owner leaves out
+OWNERSHIP = ("owners", "grants", "grants_maintain")  # kinds of the schema that --no-owner leaves out
 HARMLESS_SHOWN = 3
 
 

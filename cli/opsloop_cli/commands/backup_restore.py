@@ -119,12 +119,11 @@ def _end_early(recovery: "Recovery", *, as_json: bool) -> None:
 
 
 def _show_outcome(outcome: dict[str, Any]) -> None:
-    from opsloop_cli.backup_text import line, show_findings, span
-    from opsloop_cli.output import number
+    from opsloop_cli.backup_text import counts, line, show_findings, span
 
     line(outcome["outcome"], SENTENCES[outcome["outcome"]])
     if outcome["compared"]:
-        line("equal", ", ".join(f"{number(count)} {what}" for what, count in outcome["compared"].items() if count))
+        line("compared", counts(outcome["compared"]))
     line("took", ", ".join(f"{phase} {span(seconds)}" for phase, seconds in outcome["phases"].items()))
     for remark in outcome["remarks"]:
         line("note", remark)

@@ -11,6 +11,7 @@ import pytest
 from opsloop.backup.document import dump_json, manifest_json, to_bytes
 from opsloop.backup.model import Cause, Phase, Reason, Verdict
 from opsloop.backup.shelf import dump_of
+from opsloop_cli import backup_engine
 from opsloop_cli.backup_files import manifest_path, read_attempts, read_one
 from tests.unit.backup.test_shelf import MANIFEST, attempt
 from tests.unit.cli.conftest import KEYS, Run
@@ -189,3 +190,20 @@ def test_an_unknown_database_ends_with_1(local: Run, api: FakeApi):
     api.problem("POST /v1/backups/nobody/take", 404, "Not found", "there is no database 'nobody'")
     result = local("backup", "request", "nobody")
     assert (result.exit_code, "there is no database 'nobody'" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("verb", "is_held", "word"), [("hold", True, "held"), ("release", False, "not held")])
+def test_a_dump_is_held_and_released(local: Run, api: FakeApi, verb: str, is_held: bool, word: str):
+    dump_id = "orders/2026/11/orders-20261121T060000Z.dump"
+    api.will(f"POST /v1/backups/orders/{verb}", {"database": "orders", "dump_id": dump_id, "legal_hold": is_held})
+    assert local("backup", verb, dump_id).stdout == f"{word}  {dump_id}\n"
+    assert json.loads(api.asked[0].body) == {"dump_id": dump_id}
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+def test_a_drill_that_a_bad_dump_passes_ends_with_1(run: Run, monkeypatch: pytest.MonkeyPatch, passed: bool, code: int):
+    control = {"name": "truncated", "expected": "failed: truncated", "got": "proven", "seconds": 1.0, "passed": passed}
+    monkeypatch.setattr(backup_engine, "drill", lambda _now, _bars: {"passed": passed, "controls": [control]})
+    result = run("backup", "drill")
+    assert (result.exit_code, "WRONG" in result.stdout) == (code, not passed)
+    assert json.loads(run("backup", "drill", "--json").stdout)["passed"] is passed

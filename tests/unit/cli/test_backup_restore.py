@@ -124,7 +124,11 @@ def test_a_missing_role_stops_before_anything_happens_unless_it_may_be_made(run:
 def test_without_owners_neither_roles_nor_privileges_are_compared(run: Run, engine: FakeEngine, shelf: Path):
     engine.target = replace(TARGET, roles=frozenset({"postgres"}))
     assert run(*FROM_SHELF, "--yes", "--no-owner", "--jobs", "2").exit_code == 0
-    assert engine.done[1:] == [("restore", BODY, 2, True), "analyze", ("compare", "owners", "grants")]
+    assert engine.done[1:] == [
+        ("restore", BODY, 2, True),
+        "analyze",
+        ("compare", "owners", "grants", "grants_maintain"),
+    ]
 
 
 def test_a_copy_that_is_not_equal_ends_with_1_and_stays_to_be_looked_at(run: Run, engine: FakeEngine, shelf: Path):
