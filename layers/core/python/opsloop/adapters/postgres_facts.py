@@ -53,21 +53,20 @@ SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'in
 TABLES = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence::text,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
-       (SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
-                       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-                      WHERE place <= i.indnkeyatts ORDER BY place)
-          FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
-         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
-           AND i.indexprs IS NULL
-           AND NOT EXISTS (SELECT FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
-                             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-                            WHERE place <= i.indnkeyatts AND NOT a.attnotnull)
-         ORDER BY i.indisprimary DESC, ic.relname LIMIT 1),
+       key.names, key.types,
        CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END,
        (SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid AND c.relispartition),
        EXISTS (SELECT FROM pg_partitioned_table p JOIN pg_opclass o ON o.oid = ANY(p.partclass)
                 WHERE p.partrelid = c.oid AND p.partstrat = 'h' AND o.opcname = 'enum_ops')
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (
+    SELECT array_agg(a.attname::text ORDER BY place) AS names, array_agg(a.atttypid ORDER BY place) AS types
+      FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid, unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+       AND i.indexprs IS NULL AND place <= i.indnkeyatts
+     GROUP BY i.indisprimary, ic.relname HAVING bool_and(a.attnotnull)
+     ORDER BY i.indisprimary DESC, ic.relname LIMIT 1) AS key ON true
  WHERE n.oid = ANY('{schemas}'::oid[]) AND c.relkind IN ('r', 'p', 'm', 'f')
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                     AND d.deptype = 'e')
@@ -258,10 +257,11 @@ class _Facts:
         return found
 
     def _table(self, oid: int, schema: str, name: str, kind: str, persistence: str, *rest: Any) -> Table:
-        columns, key, size, parent, is_scattered = rest
+        columns, key, key_types, size, parent, is_scattered = rest
         has_rows = kind == "r" and not (persistence == "u" and self.is_standby)
-        columns, key = tuple(columns), tuple(key or ())
-        return Table(oid, (schema, name), KIND[kind], has_rows, columns, key, size, parent, is_scattered)
+        key, key_types = tuple(key or ()), tuple(key_types or ())
+        named = (schema, name)
+        return Table(oid, named, KIND[kind], has_rows, tuple(columns), key, key_types, size, parent, is_scattered)
 
     def _wanted(self, table: Table, rows: int) -> int:
         if self.like is not None:

@@ -19,12 +19,16 @@ LARGE_OBJECT_BYTES = 1 << 20  # of one large object that are hashed: its beginni
 LARGE_OBJECTS = 10_000  # that are hashed; all are counted and measured
 _READ = 262_144  # INV_READ of the server's large object functions
 
+# Types whose hash is made without a text, three times as fast. The server's hashes do not change from version to
+# version: rows are in hash partitions by them.
+HASHES = {20: "hashint8extended", 21: "hashint2extended", 23: "hashint4extended", 2950: "uuid_hash_extended"}
+
 Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
 class Table:
-    """What is needed to read one table. ``columns`` and ``key`` are names; ``key`` is empty where rows have none.
+    """What is needed to read one table. ``key`` is empty where rows have none; ``key_types`` are oids of its types.
 
     ``has_rows``: its rows are in a dump. ``parent`` is that of a partition. ``is_scattered``: its rows may come back in
     another partition, since they are spread by the hash of an enum, whose values are numbered anew by each restore.
@@ -36,6 +40,7 @@ class Table:
     has_rows: bool
     columns: tuple[str, ...]
     key: tuple[str, ...]
+    key_types: tuple[int, ...]
     bytes: int
     parent: int | None
     is_scattered: bool
@@ -103,13 +108,20 @@ def _sample(table: Table, number: int, is_converted: bool) -> str:
     hashed = f"md5(convert_to({row}, 'UTF8'))" if is_converted else f"md5({row})"
     where = ""
     if table.key and table.kind != "partitioned":
-        key = f"concat_ws(E'\\x1f', {', '.join(identifier([one]) for one in table.key)})"
-        order = f"md5(convert_to({key}, 'UTF8'))" if is_converted else f'hashtextextended({key} COLLATE "C", 0)'
+        order = _key_hash(table, is_converted)
         chosen = f"SELECT ctid FROM {_from(table)} ORDER BY {order} LIMIT {number}"  # noqa: S608 -- quoted names
         where = f" WHERE ctid = ANY(ARRAY({chosen}))"
     halves = ", ".join(f"sum(('x' || substr(m, {start}, 16))::bit(64)::bigint)" for start in (1, 17))
     rows = f"SELECT {hashed} AS m FROM {_from(table)}{where}"  # noqa: S608 -- quoted names
     return f"SELECT {table.oid}, count(*), md5(concat_ws(' ', {halves})) FROM ({rows}) AS hashed"  # noqa: S608
+
+
+def _key_hash(table: Table, is_converted: bool) -> str:
+    columns = [identifier([one]) for one in table.key]
+    if len(columns) == 1 and table.key_types[0] in HASHES:
+        return f"{HASHES[table.key_types[0]]}({columns[0]}, 0)"
+    key = f"concat_ws(E'\\x1f', {', '.join(columns)})"
+    return f"md5(convert_to({key}, 'UTF8'))" if is_converted else f'hashtextextended({key} COLLATE "C", 0)'
 
 
 def _asked(connection: Connection, statements: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 16 * MIB  # of a table's rows, by their mean width, that are hashed at most
 LEAST_SAMPLE_ROWS = 10  # however wide they are
 WHOLE_BYTES = 1 * MIB  # tables up to this are hashed whole
-WHOLE_BYTES_WITHOUT_KEY = 32 * MIB  # there is no key to choose rows by: the whole table, or none of it
+WHOLE_BYTES_WITHOUT_KEY = 16 * MIB  # there is no key to choose rows by: the whole table, or none of it
 
 
 @dataclass(frozen=True)
