@@ -11,18 +11,21 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.alert_table import AlertTable
+from opsloop.adapters.backup_standing import StandingTable
 from opsloop.adapters.bus import Bus
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.adapters.mail import MailChannel
 from opsloop.adapters.secret_store import Secrets
 from opsloop.adapters.slack import SlackChannel
 from opsloop.adapters.work_queue import WorkQueue
-from opsloop.alert.model import Channel, DeliveryFailed, DeliveryKey, DeliveryState
+from opsloop.alert.model import Begun, Channel, DeliveryFailed, DeliveryKey, DeliveryState, Recovered, Telling
+from opsloop.alert.places import Places
 from opsloop.alert.receive import read_event
-from opsloop.alert.story import Places, compose
+from opsloop.alert.story import compose
 from opsloop.alert.tell import Outcome, Teller
+from opsloop.alert.trouble import begin, end
 from opsloop.clock import parse_time, time_of
-from opsloop.dataclass import dataclass
+from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError, TransientError
 from opsloop.events import Event
 from opsloop.runtime.settings import read_settings
@@ -41,6 +44,7 @@ class Settings:
     console_url: str  # where people look at anomalies; empty: links lead to the API
     api_url: str  # where the API is, for links
     runbook_url: str  # the folder of our runbooks, as a URL; empty: no such links
+    backup_table: str  # where the audit says what of a database could be had back
     alert_retention_days: int = 90
 
 
@@ -49,6 +53,7 @@ catalog = load_catalog()
 table = AlertTable(settings.alert_table, retention_days=settings.alert_retention_days)
 queue, bus = WorkQueue(), Bus(settings.bus_name)
 secrets = Secrets(settings.secret_prefix)
+standings = StandingTable(settings.backup_table)
 channels: dict[str, Channel] = {
     one.name: MailChannel(settings.mail_sender, one.to)
     if one.kind == "mail"
@@ -112,10 +117,34 @@ def tell(record: dict[str, Any]) -> Outcome:
         announce=announce,
         clock=now,
     )
-    wish = read_event(detail)
-    outcome = teller.resend(wish) if isinstance(wish, DeliveryKey) else teller.tell(wish)
+    outcome = do(teller, read_event(detail, catalog.databases))
     report(detail, outcome)
     return outcome
+
+
+def do(teller: Teller, wish: Telling | DeliveryKey | Begun | Recovered) -> Outcome:
+    """Do what an event asks for: tell, tell again, or tell what goes on as one."""
+    if isinstance(wish, DeliveryKey):
+        return teller.resend(wish)
+    if isinstance(wish, Begun):
+        return begin(table, with_recoverable(wish), teller.tell)
+    if isinstance(wish, Recovered):
+        return end(table, wish, teller.tell)
+    return teller.tell(wish)
+
+
+def with_recoverable(begun: Begun) -> Begun:
+    """Return ``begun`` with what of its database could be had back all the same, as far as that is known."""
+    database = begun.telling.data.get("database")
+    if not database:
+        return begun
+    try:
+        best = standings.recoverable(str(database))
+    except TransientError as error:  # what went wrong is told all the same
+        logger.warning("what could be had back is not known", database=database, reason=error.message)
+        best = {}
+    telling = replace(begun.telling, data={**begun.telling.data, "recoverable": best})
+    return replace(begun, telling=telling)
 
 
 def read_detail(body: str) -> dict[str, Any]:

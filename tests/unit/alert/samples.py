@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from opsloop.alert.model import DeliveryKey, Earlier, Message, Telling
+from opsloop.alert.places import Places
 from opsloop.alert.receive import read_event
-from opsloop.alert.story import Places, compose
+from opsloop.alert.story import compose
 
 ANOMALY_ID = "20261121T0831-4f3a9c1e2b7d4f60"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -14,9 +14,10 @@ from opsloop.alert.mail_html import html
 from opsloop.alert.mail_text import REPEATED, plain_text
 from opsloop.alert.mime import mail
 from opsloop.alert.model import DeliveryKey, Earlier, Message
+from opsloop.alert.places import Places
 from opsloop.alert.receive import read_event
 from opsloop.alert.slack_blocks import MAX_BLOCKS, MAX_HEADER, payload
-from opsloop.alert.story import Places, compose, headline
+from opsloop.alert.story import compose, headline
 from opsloop.alert.words import band, duration, line, moment, number, quantities
 from tests.unit.alert.samples import ANOMALY_ID, ENDED, PAYMENTS, TRACE, WEB, message, telling
 

@@ -6,6 +6,7 @@ PROMISES = Promises(
     may={
         "alert_notify": {
             "Alert": {GET, PUT, QUERY},
+            "Backup": {GET},
             "Bus": {"events:PutEvents"},
             "Key": WRITE_KEY,
         },
@@ -27,6 +28,13 @@ PROMISES = Promises(
             "alert.delivery_failed",
             "alert.resend_requested",
             "alert.test_requested",
+            "backup.failed",
+            "backup.verified",
+            "backup.verification_failed",
+            "backup.objective_missed",
+            "backup.objective_met",
+            "backup.drill_failed",
+            "backup.drill_passed",
         },
     },
 )

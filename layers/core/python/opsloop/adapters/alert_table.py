@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from opsloop.adapters.aws_dynamodb import Table, place
-from opsloop.alert.model import Delivery, DeliveryKey, DeliveryState, Telling
+from opsloop.alert.model import Delivery, DeliveryKey, DeliveryState, Telling, Trouble
 from opsloop.anomaly.model import Severity
 from opsloop.errors import ConflictError
 
@@ -67,6 +67,25 @@ class AlertTable:
         """Return whether the beginning of a topic was heard of."""
         return self._item(_heard(day, topic)) is not None
 
+    def trouble(self, subject: str, cause: str) -> Trouble | None:
+        """Return the trouble of that subject and cause as it is now."""
+        item = self._item(_trouble_place(subject, cause))
+        return None if item is None else _trouble(item)
+
+    def troubles(self, subject: str) -> list[Trouble]:
+        """Return all troubles of ``subject``, those that are over as well."""
+        return [_trouble(item) for item in self._table.query(f"trouble#{subject}", ConsistentRead=True)]
+
+    def keep(self, trouble: Trouble) -> None:
+        """Write the trouble if the version before it is still there (none for 1); else raise ``ConflictError``."""
+        item = {
+            **_trouble_place(trouble.subject, trouble.cause),
+            "body": {"S": json.dumps(asdict(trouble), ensure_ascii=False)},
+            "expires_at": {"N": str(int(max(trouble.last_at, trouble.ended_at)) + self._retention_s)},
+        }
+        conflict = f"trouble {trouble.cause} of {trouble.subject} is past version {trouble.version}"
+        self._table.save(item, after=trouble.version - 1, conflict=conflict)
+
     def _item(self, key: dict[str, Any]) -> dict[str, Any] | None:
         return self._table.get(key, ConsistentRead=True)
 
@@ -94,10 +113,22 @@ def _body(delivery: Delivery) -> str:
 
 def _delivery(item: dict[str, Any]) -> Delivery:
     content = json.loads(item["body"]["S"])
-    told = content["telling"]
-    telling = Telling(**{**told, "severity": Severity(told["severity"])})
+    telling = _telling(content["telling"])
     key, state = DeliveryKey(**content["key"]), DeliveryState(content["state"])
     return Delivery(**{**content, "key": key, "telling": telling, "state": state})
+
+
+def _telling(told: dict[str, Any]) -> Telling:
+    return Telling(**{**told, "severity": Severity(told["severity"])})
+
+
+def _trouble_place(subject: str, cause: str) -> dict[str, Any]:
+    return place(f"trouble#{subject}", cause)
+
+
+def _trouble(item: dict[str, Any]) -> Trouble:
+    content = json.loads(item["body"]["S"])
+    return Trouble(**{**content, "telling": _telling(content["telling"])})
 
 
 def _epoch_s(day: str) -> int:

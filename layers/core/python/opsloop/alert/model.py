@@ -12,6 +12,10 @@ DETECTED, ENDED, FAILED, TEST = "detected", "ended", "failed", "test"
 """What is told of a topic: an anomaly began, it ended; a channel could not be told; somebody tries a channel."""
 
 
+ANOMALY, BACKUP = "anomaly", "backup"
+"""What is told of."""
+
+
 class UnclearError(TransientError):
     """A channel did not answer: what was sent may have arrived."""
 
@@ -44,7 +48,7 @@ class Telling:
     ``day`` (UTC, ``2026-11-21``) never changes for a topic. ``data`` is what the event carried. ``only`` names the one
     channel that it is for, ``without`` the one that it is not for; both are empty as a rule. ``is_effect``: it follows
     from something in ``origin_service``, of which people are told instead. ``at`` is when the event happened, in
-    seconds since the epoch; 0 if that is not known.
+    seconds since the epoch; 0 if that is not known. ``kind`` says what it is of: ``anomaly`` or ``backup``.
     """
 
     topic: str
@@ -58,6 +62,42 @@ class Telling:
     is_effect: bool = False
     origin_service: str = ""
     at: float = 0.0
+    kind: str = ANOMALY
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that goes wrong again and again until it goes right, told as one: ``cause`` of ``subject``.
+
+    ``telling`` is what people were told when it began, ``last_at`` when it last went wrong, ``ended_at`` when it went
+    right again, both in seconds since the epoch; 0: it goes on. ``is_over``: people were told of that, too.
+    """
+
+    subject: str
+    cause: str
+    telling: Telling
+    last_at: float
+    ended_at: float = 0.0
+    is_over: bool = False
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What went wrong with ``subject`` before ``at`` (seconds since the epoch) is over; ``data`` says why."""
+
+    subject: str
+    at: float
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A telling of a ``cause`` of ``subject``, told unless that goes on already."""
+
+    subject: str
+    cause: str
+    telling: Telling
 
 
 @dataclass(frozen=True)

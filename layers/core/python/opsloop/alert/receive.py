@@ -3,20 +3,26 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
+from opsloop.alert.backup_event import TYPES as BACKUP_TYPES
+from opsloop.alert.backup_event import read_backup
 from opsloop.alert.model import (
     DETECTED,
     ENDED,
     FAILED,
     TEST,
+    Begun,
     DeliveryFailed,
     DeliveryKey,
+    Recovered,
     ResendRequested,
     Telling,
     TestRequested,
 )
 from opsloop.anomaly.model import AnomalyDetected, AnomalyEnded, Part, Severity
+from opsloop.catalog import Database
 from opsloop.clock import parse_time
 from opsloop.errors import InvalidInputError
 
@@ -28,16 +34,21 @@ _DELIVERY = re.compile(
 )
 
 
-def read_event(detail: object) -> Telling | DeliveryKey:
+def read_event(
+    detail: object, databases: Mapping[str, Database] = MappingProxyType({})
+) -> Telling | DeliveryKey | Begun | Recovered:
     """Return what an event (CloudEvents, EventBridge's ``detail``) asks for: a telling, or one delivery to repeat.
 
-    Raises ``InvalidInputError`` for what is none of ours.
+    ``databases`` are the catalog's: an event of one is told to those who are told of its service. Raises
+    ``InvalidInputError`` for what is none of ours.
     """
     event = _object(detail, "detail")
     kind, data = event.get("type"), _object(event.get("data"), "data")
     time = parse_time(_text(event, "time"), name="time")
     if kind in _STATES:
         return _anomaly(data, _STATES[str(kind)], time.timestamp())
+    if kind in BACKUP_TYPES:
+        return read_backup(str(kind), data, time, databases)
     if kind == DeliveryFailed.TYPE:
         return _fault(data, time)
     if kind == TestRequested.TYPE:

@@ -1,14 +1,15 @@
 """What a message says: of an anomaly that began or ended, of a channel that could not be told, of a test."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from opsloop.alert.model import ENDED, FAILED, TEST, DeliveryKey, Earlier, Message, Section, Telling
+from opsloop.alert.backup_words import of_backup
+from opsloop.alert.model import BACKUP, ENDED, FAILED, TEST, DeliveryKey, Earlier, Message, Section, Telling
+from opsloop.alert.places import Places
 from opsloop.alert.words import band, duration, line, moment, number, quantities
 from opsloop.clock import parse_time
-from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError
 
 MOST_LISTED = 8
@@ -24,26 +25,14 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where links lead. Each may be empty: then there is no such link.
-
-    ``console`` and ``api`` are URLs without a slash at their end, ``runbooks`` the URL of the folder of our pages;
-    ``runbook_of`` gives the page of a service.
-    """
-
-    console: str
-    api: str
-    runbooks: str
-    runbook_of: Callable[[str], str]
-
-
 def compose(telling: Telling, key: DeliveryKey, earlier: Earlier | None, is_repeat: bool, *, places: Places) -> Message:
     """Return the message that tells ``telling`` on the channel of ``key``."""
     if telling.state == FAILED:
         return _of_channel(telling, key, is_repeat, places)
     if telling.state == TEST:
         return _of_test(telling, key, is_repeat)
+    if telling.kind == BACKUP:
+        return of_backup(telling, key, earlier, is_repeat, places)
     return _of_anomaly(telling, key, earlier, is_repeat, places)
 
 
