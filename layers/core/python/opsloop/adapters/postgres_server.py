@@ -244,7 +244,7 @@ class Server:
         lock = self._held.enter_context((self.folder / "lock").open("w"))
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._sockets.mkdir()
-        if len(str(self._sockets)) > 80:  # sun_path has room for 107 bytes, and the socket has a name
+        if len(str(self._sockets)) > 90:  # sun_path has room for 107 bytes, and the socket has a name
             raise ServerError(f"{self.folder} is too long a path for a Unix socket: give a shorter one")
         user, group = runs_as()
         if os.geteuid() == 0:
