@@ -96,6 +96,7 @@ def on_schedule(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any
 @metrics.log_metrics(capture_cold_start_metric=True)
 def on_queue(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Take what the messages ask for; what is not done comes back when it may be done."""
+    metrics.add_metric(name="BackupRequestsReceived", unit=MetricUnit.Count, value=len(event["Records"]))
     failed = [record for record in event["Records"] if not is_done(record, context)]
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
