@@ -38,12 +38,12 @@ class Shape(Generic[T]):
         """Return what a JSON object says; raise ``InvalidInputError`` naming the field under ``path``."""
         if not isinstance(value, Mapping):
             raise _wrong(path, value, "an object")
-        missing = [name for name in self.kinds if name not in value and not self.optional[name]]
-        if missing:
-            raise InvalidInputError(f"{path}.{missing[0]}: missing")
-        return self.made(
-            **{name: kind.read(value[name], f"{path}.{name}") for name, kind in self.kinds.items() if name in value}
-        )
+        given = {name: kind.read(value[name], f"{path}.{name}") for name, kind in self.kinds.items() if name in value}
+        try:
+            return self.made(**given)
+        except TypeError:  # fields without a default are missing
+            missing = [name for name in self.kinds if name not in value and not self.optional[name]]
+            raise InvalidInputError(f"{path}.{missing[0]}: missing") from None
 
 
 def _plain(kind: type | tuple[type, ...], words: str) -> Kind:
