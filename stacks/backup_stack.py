@@ -31,6 +31,13 @@ WRITE_DUMPS = (
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",  # the manifest of a dump that did not come to be
 )
+HIDE_DUMPS = (  # by a delete marker: whoever may not delete versions destroys nothing
+    "s3:DeleteObject",
+    "s3:PutObject",  # brings an old version back, with its tags
+    "s3:GetObjectVersionTagging",
+    "s3:PutObjectTagging",
+    "s3:PutObjectLegalHold",
+)
 NO_RUNNER = {"RUNNER_CLUSTER": "", "RUNNER_TASK": "", "RUNNER_SUBNETS": "", "RUNNER_GROUP": ""}
 
 
@@ -47,6 +54,9 @@ class BackupStack(Stack):
         self._verify(layers, state, runner)
         self._audit(layers, state)
         self._query(layers, state)
+        self._prune(layers, state)
+        self._drill(layers, state)
+        self._exercise(layers, state)
 
     def _take(self, layers: Layers, state: StateStack) -> None:
         prefix = f"{state.deployment.prefix}/backup/"
@@ -235,3 +245,104 @@ class BackupStack(Stack):
         allow_table(query, state.access, "dynamodb:GetItem")
         allow_table(query, state.backup, "dynamodb:GetItem", "dynamodb:Query")
         allow_objects(query, state.backups, "s3:GetObject")
+
+    def _prune(self, layers: Layers, state: StateStack) -> None:
+        prune = OpsFunction(
+            self,
+            "Prune",
+            name="backup_prune",
+            layers=layers,
+            state=state,
+            environment={
+                "ACCESS_TABLE": state.access.table_name,
+                "BACKUP_TABLE": state.backup.table_name,
+                "BACKUP_BUCKET": state.backups.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
+            },
+            memory_mb=1024,
+            timeout_s=300,
+        )
+        routes = [
+            "GET /v1/backups/prune",
+            "GET /v1/backups/deletions",
+            "POST /v1/backups/deletions/{id}/undo",
+            "POST /v1/backups/{database}/hold",
+            "POST /v1/backups/{database}/release",
+        ]
+        Webhook(self, "PruneApi", function=prune, api=state.api, routes=routes)
+        prune.started_asynchronously()
+        Schedule(
+            self,
+            "PruneSchedule",
+            function=prune,
+            schedule=events.Schedule.cron(hour="3", minute="20"),
+            description="Daily: list the dumps that may go, and delete them where their class says so",
+        )
+        prune.alarms.prunes_failed()
+        allow_table(prune, state.access, "dynamodb:GetItem")
+        allow_table(prune, state.backup, *RECORDS)
+        allow_bucket(prune, state.backups, "s3:ListBucket", "s3:ListBucketVersions")
+        allow_objects(prune, state.backups, *READ_DUMPS, *HIDE_DUMPS)
+        allow_bus(prune, state.bus, "events:PutEvents")
+
+    def _drill(self, layers: Layers, state: StateStack) -> None:
+        drill = OpsFunction(
+            self,
+            "Drill",
+            name="backup_drill",
+            layers=layers,
+            state=state,
+            environment={"BACKUP_TABLE": state.backup.table_name, "BUS_NAME": state.bus.event_bus_name},
+            memory_mb=2048,  # more than one virtual CPU, and room for two small PostgreSQLs
+            timeout_s=600,
+            disk_mb=1024,
+        )
+        drill.started_asynchronously()
+        Schedule(
+            self,
+            "DrillSchedule",
+            function=drill,
+            schedule=events.Schedule.cron(hour="2", minute="40"),
+            description="Nightly: damaged dumps that the verifier must reject, and sound ones that it must not",
+        )
+        drill.alarms.drills_failed()
+        allow_table(drill, state.backup, "dynamodb:PutItem")
+        allow_bus(drill, state.bus, "events:PutEvents")
+
+    def _exercise(self, layers: Layers, state: StateStack) -> None:
+        exercise = OpsFunction(
+            self,
+            "Exercise",
+            name="backup_exercise",
+            layers=layers,
+            state=state,
+            environment={
+                "ACCESS_TABLE": state.access.table_name,
+                "BACKUP_TABLE": state.backup.table_name,
+                "BACKUP_BUCKET": state.backups.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
+            },
+            memory_mb=1024,
+        )
+        routes = [
+            "GET /v1/backups/drills",
+            "GET /v1/backups/exercises",
+            "POST /v1/backups/exercises",
+            "GET /v1/backups/exercises/{id}",
+            "POST /v1/backups/exercises/{id}/steps/{n}",
+            "POST /v1/backups/exercises/{id}/finish",
+        ]
+        Webhook(self, "ExerciseApi", function=exercise, api=state.api, routes=routes)
+        exercise.started_asynchronously()
+        Schedule(
+            self,
+            "ExerciseSchedule",
+            function=exercise,
+            schedule=events.Schedule.cron(hour="7", minute="0"),
+            description="Daily: tell, once a quarter, of disasters that wait for their exercise",
+        )
+        exercise.alarms.exercises_unchecked()
+        allow_table(exercise, state.access, "dynamodb:GetItem")
+        allow_table(exercise, state.backup, *RECORDS)
+        allow_objects(exercise, state.backups, "s3:PutObject")
+        allow_bus(exercise, state.bus, "events:PutEvents")

@@ -17,6 +17,8 @@ NAMESPACE = "Opsloop"  # of our own metrics
 FIFTEEN_MINUTES = Duration.minutes(15)
 FIVE_MINUTES = Duration.minutes(5)
 ONE_MINUTE = Duration.minutes(1)
+HOUR = Duration.hours(1)
+NIGHTLY_H = 26  # hours without what happens once a day: CloudWatch looks back over a day by hours alone
 
 
 class Alarms(Construct):
@@ -162,6 +164,26 @@ class Alarms(Construct):
         ):
             self._above(name, _of_backup(name), 0, text, runbook)
 
+    def prunes_failed(self) -> None:
+        """Watch for databases whose old dumps could not be looked after, and that retention runs at all."""
+        text = "Retention of a database's dumps failed; what it began is ended by the next run."
+        self._above("PrunesFailed", _of_backup("BackupPrunesFailed"), 0, text, "backup-prune")
+        text = f"Retention of dumps has not run for {NIGHTLY_H} hours."
+        self._silent("PruneNotRun", _of_backup("BackupPrunesDone", HOUR), text, "backup-prune", periods=NIGHTLY_H)
+
+    def drills_failed(self) -> None:
+        """Watch for a verifier that is broken, and for one of which nobody knows."""
+        text = "The verifier is broken: it took a damaged dump for sound, or a sound one for damaged."
+        self._above("DrillsFailed", _of_backup("DrillsFailed"), 0, text, "backup-drill")
+        text = f"No drill of the verifier has passed for {NIGHTLY_H} hours."
+        self._silent("DrillNotPassed", _of_backup("DrillsPassed", HOUR), text, "backup-drill", periods=NIGHTLY_H)
+
+    def exercises_unchecked(self) -> None:
+        """Watch that somebody is told of disasters that wait for their exercise."""
+        text = f"Which disasters wait for their exercise was not looked at for {NIGHTLY_H} hours."
+        metric = _of_backup("ExerciseChecks", HOUR)
+        self._silent("ExercisesUnchecked", metric, text, "backup-exercise", periods=NIGHTLY_H)
+
     def logs_lost(self, name: str) -> None:
         """Watch for log records that were committed and could not be kept."""
         metric = _of_logs("LogBatchesLost", "Sum")
@@ -212,12 +234,12 @@ class Alarms(Construct):
             alarm_description=_described(text, runbook),
         )
 
-    def _silent(self, id_: str, metric: cloudwatch.Metric, text: str, runbook: str) -> None:
+    def _silent(self, id_: str, metric: cloudwatch.Metric, text: str, runbook: str, *, periods: int = 1) -> None:
         self._alarm(
             id_,
             metric=metric,
             threshold=1,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
             alarm_description=_described(text, runbook),
@@ -246,10 +268,10 @@ def _of_logs(name: str, statistic: str) -> cloudwatch.Metric:
     )
 
 
-def _of_backup(name: str) -> cloudwatch.Metric:
+def _of_backup(name: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
     of_backup = {"service": "backup"}
     return cloudwatch.Metric(
-        namespace=NAMESPACE, metric_name=name, dimensions_map=of_backup, period=FIVE_MINUTES, statistic="Sum"
+        namespace=NAMESPACE, metric_name=name, dimensions_map=of_backup, period=period, statistic="Sum"
     )
 
 

@@ -33,6 +33,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "kpi_series": RUNTIME | NUMERIC,
     "backup_take": RUNTIME | CODEC | POSTGRES,
     "backup_verify": RUNTIME | CODEC | POSTGRES,
+    "backup_drill": RUNTIME | CODEC | POSTGRES,
     "dashboard_serve": RUNTIME | DASHBOARD,
     "health_probe": RUNTIME | NUMERIC,  # asks the block table which services there are; runs warm, every minute
 }
@@ -65,6 +66,9 @@ WITHOUT_SLOW_CLIENTS = frozenset(
         "anomaly_detect",
         "anomaly_query",
         "backup_audit",
+        "backup_drill",
+        "backup_exercise",
+        "backup_prune",
         "backup_query",
         "dashboard_serve",
         "health_check",

@@ -36,6 +36,26 @@ PROMISES = Promises(
             "Backups/*": {"s3:GetObject"},
             "Key": READ_KEY,
         },
+        "backup_prune": {
+            "Access": {GET},
+            "Backup": {GET, PUT, QUERY, "dynamodb:DeleteItem"},
+            "Backups": {"s3:ListBucket", "s3:ListBucketVersions"},
+            "Backups/*": READ_DUMPS  # and nothing that destroys a version
+            | {
+                *("s3:DeleteObject", "s3:PutObject", "s3:PutObjectLegalHold"),
+                *("s3:GetObjectVersionTagging", "s3:PutObjectTagging"),
+            },
+            "Bus": {"events:PutEvents"},
+            "Key": WRITE_KEY,
+        },
+        "backup_drill": {"Backup": {PUT}, "Bus": {"events:PutEvents"}, "Key": WRITE_KEY},
+        "backup_exercise": {
+            "Access": {GET},
+            "Backup": {GET, PUT, QUERY, "dynamodb:DeleteItem"},
+            "Backups/*": {"s3:PutObject"},
+            "Bus": {"events:PutEvents"},
+            "Key": WRITE_KEY,
+        },
     },
     routes=frozenset(
         {
@@ -46,9 +66,26 @@ PROMISES = Promises(
             "GET /v1/backups/{database}/history",
             "GET /v1/backups/verifications/{id}",
             "GET /v1/backups/verifications/{id}/evidence",
+            "GET /v1/backups/prune",
+            "GET /v1/backups/deletions",
+            "POST /v1/backups/deletions/{id}/undo",
+            "POST /v1/backups/{database}/hold",
+            "POST /v1/backups/{database}/release",
+            "GET /v1/backups/drills",
+            "GET /v1/backups/exercises",
+            "POST /v1/backups/exercises",
+            "GET /v1/backups/exercises/{id}",
+            "POST /v1/backups/exercises/{id}/steps/{n}",
+            "POST /v1/backups/exercises/{id}/finish",
         }
     ),
-    started_by={"backup_take": {"rate(15 minutes)"}, "backup_audit": {"cron(7/15 * * * ? *)"}},
+    started_by={
+        "backup_take": {"rate(15 minutes)"},
+        "backup_audit": {"cron(7/15 * * * ? *)"},
+        "backup_prune": {"cron(20 3 * * ? *)"},
+        "backup_drill": {"cron(40 2 * * ? *)"},
+        "backup_exercise": {"cron(0 7 * * ? *)"},
+    },
     beyond={
         "backup_take": {"secretsmanager:GetSecretValue"},
         "backup_verify": {"ecs:RunTask", "iam:PassRole"},

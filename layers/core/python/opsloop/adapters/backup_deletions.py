@@ -136,7 +136,7 @@ class DumpObjects:
             if found.bytes > LARGEST_COPY_BYTES:
                 raise InvalidInputError(
                     f"id: {key} is larger than the 5 GB that S3 copies at one go: let an administrator remove the "
-                    "delete marker, as docs/runbooks/backup-deleted.md says"
+                    "delete marker, as docs/runbooks/backup-prune.md says"
                 )
             return self._objects.copy_back(key, version)
         except AwsError as error:
