@@ -17,10 +17,11 @@ import pytest
 
 from tests.e2e.cloud import deployment
 from tests.postgres import debian_server, dumped, embedded_server, fresh_database, source_database
-from tests.verifying import verifying
+from tests.verifying import canary, verifying
 
 __all__ = ["deployment"]  # of the end-to-end tests here and in tests/browser
 __all__ += [
+    "canary",
     "debian_server",
     "dumped",
     "embedded_server",

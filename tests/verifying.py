@@ -1,5 +1,6 @@
 """Dumps verified for real in tests: one server for all of them, a database for each."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -91,3 +92,15 @@ class Bench:
 def verifying(embedded_server: Server, tmp_path: Path) -> Bench:
     """Return what verifies dumps in ``embedded_server``."""
     return Bench(SharedEngine(embedded_server), tmp_path)
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """Return a file that whoever restores dumps could make, and that is there when a command was run."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    if os.geteuid() == 0:  # dumps are restored by nobody, who must be able to come here
+        folder.chmod(0o777)
+        for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+            path.chmod(0o755)
+    return folder / "canary"

@@ -9,7 +9,9 @@ psql reads plain dumps in its restricted mode, in which it takes no command with
 
 import os
 import secrets
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +23,7 @@ from opsloop.adapters.postgres_check import Checks
 from opsloop.adapters.postgres_files import DumpFiles
 from opsloop.adapters.postgres_prepare import prepare
 from opsloop.adapters.postgres_sandbox import check_confined, kill_session
-from opsloop.adapters.postgres_server import Server
+from opsloop.adapters.postgres_server import PREFIX, Server
 from opsloop.adapters.postgres_settings import Limits as ServerLimits
 from opsloop.adapters.postgres_trouble import ours
 from opsloop.backup.archive import Kind
@@ -70,7 +72,8 @@ class PostgresEngine:
             statement_timeout_s=limits.statement_s,
         )
         self._peak = 0
-        server = Server(self._scratch, bounds)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
+        server = Server(folder, bounds)
         try:
             with ours(server):
                 server.start()
@@ -79,6 +82,8 @@ class PostgresEngine:
         finally:
             server.stop()
             self._peak = server.peak_memory_bytes
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class RestoredCopy(Checks):

@@ -21,6 +21,7 @@ _OURS = (
     "terminating connection due to",
     "could not resize shared memory segment",
     "disk quota exceeded",
+    "temp_file_limit",
 )
 _NOT_STARTED = ("connection to server", "could not connect", "server closed the connection", "the database system is")
 _KINDS = (
@@ -63,31 +64,34 @@ def findings_of(errors: str, status: int, program: str) -> Iterator[Finding]:
     A bound of ours that was passed is ``too_large``, a server of ours that is not there ``not_started``.
     """
     number = 0
-    for line, said in _errors(errors):
+    for line, said, is_statement in _errors(errors):
         number += 1
         if number <= MAX_FINDINGS:
             where = f"line {line}" if line else program
-            yield Finding(reason_of(said), where, "no error", _PASSWORD.sub(r"\1***", said)[:MAX_LINE])
+            yield Finding(
+                reason_of(said, is_statement=is_statement), where, "no error", _PASSWORD.sub(r"\1***", said)[:MAX_LINE]
+            )
     if status and not number:
         tail = " ".join(errors.split())[-MAX_LINE:]
         yield Finding(reason_of(tail), program, "no error", f"it ended with status {status}: {tail}"[:MAX_LINE])
 
 
-def _errors(text: str) -> Iterator[tuple[str, str]]:
+def _errors(text: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield the line in the dump where it is known, what is said, and whether the server said it of a statement."""
     for line in text.splitlines():
         program = _PROGRAM.match(line)
         rest = line[program.end() :] if program else line
         found = _SAID.match(rest)
         if found and (program or line.startswith(("ERROR", "FATAL"))):
-            yield (program.group("line") or "") if program else "", found.group(2)
+            yield (program.group("line") or "") if program else "", found.group(2), "ERROR: " in line
 
 
-def reason_of(said: str) -> Reason:
-    """Return what an error message makes of the verification."""
+def reason_of(said: str, *, is_statement: bool = False) -> Reason:
+    """Return what an error message makes of the verification; a statement's own can say anything about connections."""
     lower = said.lower()
     if any(one in lower for one in _OURS):
         return Reason.TOO_LARGE
-    if any(one in lower for one in _NOT_STARTED):
+    if not is_statement and any(one in lower for one in _NOT_STARTED):
         return Reason.NOT_STARTED
     for reason, words in _KINDS:
         if any(one in lower for one in words):
