@@ -162,7 +162,7 @@ def install_server() -> None:
     if SERVER_STAMP.exists() and SERVER_STAMP.read_text() == digest.hexdigest():
         return
     started = time.monotonic()
-    command = [ROOT / ".venv" / "bin" / "python", "-m", SERVER_MODULE]
+    command = [str(ROOT / ".venv" / "bin" / "python"), "-m", SERVER_MODULE]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(f"{done.stderr.strip()}\nUntil it is there, dumps are restored into a server without ICU and pgcrypto.")

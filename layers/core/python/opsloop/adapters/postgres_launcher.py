@@ -201,9 +201,8 @@ def main(arguments: list[str]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     path = ctypes.create_string_buffer(command[0])
     parts = (ctypes.c_char_p * (len(command) + 1))(*command, None)
-    # this Python's own libraries are nothing to the program
-    kept = [f"{name}={value}".encode() for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"]
-    environment = (ctypes.c_char_p * (len(kept) + 1))(*kept, None)
+    libc.unsetenv(b"LD_LIBRARY_PATH")  # this Python's own libraries are nothing to the program
+    environment = ctypes.c_void_p.in_dll(libc, "environ")
     try:
         confine(libc, given, ctypes.addressof(path))
         libc.execve(ctypes.c_void_p(ctypes.addressof(path)), parts, environment)
