@@ -14,7 +14,11 @@ from opentelemetry.sdk._logs import LoggerProvider, ReadWriteLogRecord
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
+from opentelemetry.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+    View,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -32,6 +36,17 @@ QUEUE_SIZE = 65_536  # about a quarter of an hour of spans at the default rate, 
 TRACE_DELAY_MS = 1_000
 LOG_DELAY_MS = 2_000
 METRIC_INTERVAL_MS = 10_000
+CALL_BOUNDS_S = [
+    0.001,
+    0.005,
+    0.01,
+    0.05,
+    0.1,
+    0.5,
+    1,
+    5,
+    10,
+]  # as the conventions advise
 DELTA: dict[type, AggregationTemporality] = {
     Counter: AggregationTemporality.DELTA,
     Histogram: AggregationTemporality.DELTA,
@@ -186,4 +201,6 @@ class ServiceTelemetry:
             preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()} if exponential else None,
         )
         reader = PeriodicExportingMetricReader(exporter, export_interval_millis=METRIC_INTERVAL_MS)
-        return MeterProvider(metric_readers=[reader], resource=self._resource, shutdown_on_exit=False)
+        bounds = ExplicitBucketHistogramAggregation(CALL_BOUNDS_S)
+        views = [] if exponential else [View(instrument_name="db.client.operation.duration", aggregation=bounds)]
+        return MeterProvider([reader], self._resource, shutdown_on_exit=False, views=views)

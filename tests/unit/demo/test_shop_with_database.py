@@ -20,7 +20,7 @@ from local.demo.shop import Shop
 from local.demo.telemetry import Destination
 from local.demo.truth import Truth
 from local.state import StateDir
-from tests.unit.demo.front_door import FrontDoor, serving
+from tests.unit.demo.front_door import FrontDoor, service_name, serving
 from tests.unit.demo.shop_database import ShopDatabase, filled
 from tests.unit.demo.test_demo_counts import SEED, flat, flush, own_counts, visit
 
@@ -132,6 +132,22 @@ def test_the_pool_and_the_calls_are_measured_and_counted(shop_database: ShopData
         assert points[service, "db.client.operation.duration"] == calls[service] > 0
         assert points[service, "db.client.connection.count"] >= 2  # used and idle
     assert ("web", "db.client.connection.count") not in points
+    assert fine_buckets(door, "orders") == 1
+
+
+def fine_buckets(door: FrontDoor, service: str) -> int:
+    """Return how many bounds of the histograms of calls lie below 5 ms: a call takes one or two."""
+    (bounds,) = {
+        tuple(point.explicit_bounds)
+        for request in door.requests("/v1/metrics")
+        for one in request.resource_metrics
+        if service_name(one.resource) == service
+        for scope in one.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "db.client.operation.duration"
+        for point in metric.histogram.data_points
+    }
+    return sum(0 < bound < 0.005 for bound in bounds)
 
 
 @pytest.fixture(scope="module")
