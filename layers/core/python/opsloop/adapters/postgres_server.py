@@ -66,8 +66,8 @@ class Server:
     """One server, from ``start`` (or ``with``) to ``stop``. Of several, each needs a folder of its own.
 
     ``folder`` must not exist yet or be empty, and whoever runs confined must be able to reach it (as root: nobody);
-    None makes one in the temporary folder. ``settings`` are put over ours. Start it from a thread that lives as long
-    as it shall: it ends with that thread.
+    it is removed at the end. None makes one in the temporary folder. ``settings`` are put over ours. Start it from a
+    thread that lives as long as it shall: it ends with that thread.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Server:
         self._settings = settings
         self._passwords = {name: secrets.token_urlsafe(24) for name in (ADMIN, RESTORER)}
         self._held = ExitStack()
+        self._is_prepared = False
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: Watcher | None = None
 
@@ -206,11 +207,9 @@ class Server:
         self._end(signal.SIGINT)
         self._process = None
         self._held.close()
-        if self._is_ours and self.folder != Path():
+        if self._is_prepared:
             shutil.rmtree(self.folder, ignore_errors=True)
-        elif self.folder.is_dir():
-            for path in self.folder.iterdir():
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        self._is_prepared = False
 
     def _end(self, first: signal.Signals = signal.SIGQUIT) -> None:
         """Ask the server to end: fast (SIGINT), then at once (SIGQUIT), then kill each of its processes."""
@@ -240,23 +239,26 @@ class Server:
         if self._is_ours:
             remove_stale(Path(tempfile.gettempdir()))
             self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = self._held.enter_context((self.folder / "lock").open("w"))
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if any(self.folder.iterdir()):
+                raise ServerError(f"{self.folder} is not empty, and would be removed when the server stops")
+        self._is_prepared = True
+        waiting = self.folder / "lock.new"  # under its own name it is never seen unlocked
+        fcntl.flock(self._held.enter_context(waiting.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        waiting.rename(self.folder / "lock")
         self._sockets.mkdir()
         if len(str(self._sockets)) > 90:  # sun_path has room for 107 bytes, and the socket has a name
             raise ServerError(f"{self.folder} is too long a path for a Unix socket: give a shorter one")
-        user, group = runs_as()
         if os.geteuid() == 0:
             for path in (self.folder, self._sockets):
-                os.chown(path, user, group)
+                os.chown(path, *runs_as())
             _check_reach(self.folder)
 
     def _initdb(self) -> None:
         binaries = server_binaries()
         secret = self.folder / "password"
-        secret.write_text(self._passwords[ADMIN], encoding="ascii")
-        os.chown(secret, *runs_as())
+        _write(secret, self._passwords[ADMIN])
         command: list[str | Path] = [binaries.initdb, "--pgdata", self._data, "--username", ADMIN, "--no-sync"]
         command += ["--auth", "scram-sha-256", "--pwfile", secret, "--encoding", "UTF8", "--locale", "C"]
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
@@ -267,8 +269,8 @@ class Server:
         if done.returncode:
             raise ServerError(f"initdb failed: {(done.stderr or done.stdout).decode(errors='replace').strip()[-800:]}")
         settings = settings_of(self.limits, self._sockets, self._settings)
-        (self._data / "postgresql.conf").write_text(configuration(settings), encoding="utf-8")
-        (self._data / "pg_hba.conf").write_text(HOST_RULES, encoding="ascii")
+        _write(self._data / "postgresql.conf", configuration(settings))
+        _write(self._data / "pg_hba.conf", HOST_RULES)
 
     def _launch(self) -> None:
         binaries = server_binaries()
@@ -318,8 +320,17 @@ def remove_stale(temporary: Path) -> None:
     """Remove folders of servers whose process has ended without removing them, as a killed Lambda leaves them."""
     for folder in temporary.glob(f"{PREFIX}*"):
         with suppress(OSError), (folder / "lock").open("r+") as lock:
+            if folder.lstat().st_uid not in (os.geteuid(), runs_as()[0]):
+                continue
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file that the user who runs PostgreSQL alone can read."""
+    path.touch(mode=0o600)
+    os.chown(path, *runs_as())
+    path.write_text(content, encoding="utf-8")
 
 
 def _check_reach(folder: Path) -> None:
