@@ -137,7 +137,7 @@ GRANTS = """, listed AS (
 )
 SELECT parts, suffix, coalesce(has, 'nobody'), NULL FROM told WHERE has IS DISTINCT FROM usual
 UNION ALL
-SELECT ARRAY['default', defaclobjtype::text, pg_get_userbyid(defaclrole)::text, nspname::text], '',
+SELECT ARRAY['default', defaclobjtype::text, pg_get_userbyid(defaclrole)::text, coalesce(nspname::text, '')], '',
     said(defaclacl), NULL
   FROM pg_default_acl LEFT JOIN pg_namespace n ON n.oid = defaclnamespace
  WHERE defaclnamespace IN (SELECT oid FROM mine) OR (defaclnamespace = 0 AND {has_large_objects})"""
