@@ -11,8 +11,9 @@ R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The Americ
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -148,8 +149,8 @@ def forecast(
     restores : how large the database was, in bytes, and how many seconds its restore took; in any order.
 
     Both in the same measure of size. The size follows its own trend; its interval is that of the trend's slope. The
-    seconds follow a line through ``restores``, or, where sizes differ by less than a fifth, their median per byte; the
-    interval is that of the size, widened by what 90 % of the restores deviated.
+    seconds follow a line through ``restores``, or, where sizes differ by less than a fifth, their median per byte. The
+    interval is that of the size and of the line's slope, widened by what 90 % of the restores deviated.
     """
     known = [(moment.timestamp(), float(count)) for moment, count in sizes if count > 0]
     timed = [(count, seconds) for count, seconds in restores if count > 0 and seconds > 0]
@@ -187,15 +188,22 @@ def _size_at(known: Sequence[Point], now_s: float, horizon_s: float) -> tuple[fl
     )
 
 
-def _prediction(timed: Sequence[Point]) -> tuple[str, Any]:
+def _prediction(timed: Sequence[Point]) -> tuple[str, Callable[[float], tuple[float, float, float]]]:
     """Return the method's name, and what gives (low, usual, high) seconds of a size."""
     sizes = [count for count, _ in timed]
-    if (max(sizes) - min(sizes)) >= MIN_SPREAD * median(sizes):
+    middle = median(sizes)
+    if (max(sizes) - min(sizes)) >= MIN_SPREAD * middle:
         line = theil_sen(timed)
         if line.slope > 0:
             off = [seconds - (line.at_zero + line.slope * count) for count, seconds in timed]
-            reach = (quantile(off, 0.05), 0.0, quantile(off, 0.95))
-            return "line", lambda count: tuple(max(0.0, line.at_zero + line.slope * count + one) for one in reach)
+            return "line", partial(_on_line, line, middle, (quantile(off, 0.05), quantile(off, 0.95)))
     rates = [seconds / count for count, seconds in timed]
     reach = (quantile(rates, 0.05), median(rates), quantile(rates, 0.95))
-    return "proportional", lambda count: tuple(rate * count for rate in reach)
+    return "proportional", lambda count: (reach[0] * count, reach[1] * count, reach[2] * count)
+
+
+def _on_line(line: Line, middle: float, off: tuple[float, float], count: float) -> tuple[float, float, float]:
+    """Return (low, usual, high) of ``count``: the slope's interval turns the line around the middle of its points."""
+    usual = line.at_zero + line.slope * count
+    turned = [(slope - line.slope) * (count - middle) for slope in (line.slope_low, line.slope_high)]
+    return max(0.0, usual + min(turned) + off[0]), max(0.0, usual), max(0.0, usual + max(turned) + off[1])
