@@ -114,6 +114,9 @@ class Prover:
             seconds = max(1.0, (taken.until - self._clock()).total_seconds() + 1.0)
             return Outcome(again_s=seconds, why="somebody else is at it")
         try:
+            if self._stores.verifications.find(job.verification_id) is not None:  # its claim has expired since
+                self._stores.claims.save(ended(claim, ClaimState.DONE, self._clock()))
+                return Outcome()
             return self._work(job, claim, progress)
         except TransientError as error:
             if claim.attempts >= ATTEMPTS:
