@@ -65,7 +65,7 @@ class Remembered:
 
     first_audited_at: datetime
     episodes: Mapping[str, Episode] = field(default_factory=dict)
-    requested_slot: int = 0
+    requested_slot: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def advance(database: Database, before: Remembered | None, found: Assessment) ->
     slot = _request_slot(found, known)
     if slot and found.newest_dump is not None:
         wish = VerificationRequested(database.name, found.newest_dump.dump_id, Cause.SCHEDULE.value)
-        tellings.append(Telling(_id(database.name, wish.TYPE, str(slot)), wish))
+        tellings.append(Telling(_id(database.name, wish.TYPE, slot), wish))
     return Remembered(known.first_audited_at, episodes, slot or known.requested_slot), tuple(tellings)
 
 
@@ -198,15 +198,19 @@ def _telling(
     return Telling(_id(name, kind.TYPE), data)
 
 
-def _request_slot(found: Assessment, known: Remembered) -> int:
-    """Return the slot for which a new proof of the newest dump is asked for, 0 if none is."""
+def _request_slot(found: Assessment, known: Remembered) -> str:
+    """Return the slot for which a new proof of the newest dump is asked for, "" if none is.
+
+    Slots count from the last proof: the first begins when it is ``REQUEST_AGE_S`` old, then one each day.
+    """
     newest, age = found.newest_dump, found.check("proof").measured
     if newest is None or age is None or age < REQUEST_AGE_S:
-        return 0
+        return ""
     if newest.verdict is None and (found.judged_at - newest.arrived_at).total_seconds() < REQUEST_EVERY_S:
-        return 0  # its arrival asked for a proof of its own
-    slot = int(found.judged_at.timestamp() // REQUEST_EVERY_S)
-    return slot if slot > known.requested_slot else 0
+        return ""  # its arrival asked for a proof of its own
+    proven_s = round(found.judged_at.timestamp() - age)
+    slot = f"{proven_s}-{int((age - REQUEST_AGE_S) // REQUEST_EVERY_S)}"
+    return "" if slot == known.requested_slot else slot
 
 
 def _in_doubt(check: Check) -> Check:
