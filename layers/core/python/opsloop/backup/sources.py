@@ -113,9 +113,11 @@ def unreadable(kind: str, name: str, why: str, written_at: datetime | None = Non
 def judge(kind: str, name: str, facts: Facts, written_at: datetime | None, now: datetime) -> SourceReport:
     """Return ``facts`` as a report of ``now``: unknown where they are old or from the future, missed with faults."""
     why = facts.why_not or _why_not_now(facts, written_at, now)
+    if not why and facts.newest_backup_at is None and not facts.errors:
+        why = "the report names no backup"
     if why:
         return replace(unreadable(kind, name, why, written_at), backups=facts.backups, errors=(why, *facts.errors))
-    standing = Standing.MISSED if facts.errors or facts.newest_backup_at is None else Standing.MET
+    standing = Standing.MISSED if facts.errors else Standing.MET
     report = SourceReport(
         kind, name, standing, "", written_at, facts.newest_backup_at, facts.archive_until, facts.archive_wal,
         facts.window_from, facts.backups, facts.bytes, facts.errors,
