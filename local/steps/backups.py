@@ -6,6 +6,7 @@ arrival starts. This waits, and says what could be recovered.
 
 import json
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -15,7 +16,6 @@ from typing import Any
 from local.console import StepFailedError, console, step
 from local.state import StateDir
 from local.steps import databases
-from local.steps.deploy import outputs
 
 STATE = "backups"
 PATIENCE_S = 420.0
@@ -25,7 +25,7 @@ TIMEOUT_S = 30
 
 def begin(state: StateDir) -> None:
     """Ask for a dump of each database, unless they were told of before."""
-    if state.read(STATE).get("told") or not is_deployed(state):
+    if state.read(STATE).get("told"):
         return
     asked = {}
     for one in databases.catalogued():
@@ -36,8 +36,6 @@ def begin(state: StateDir) -> None:
 def show(state: StateDir) -> None:
     """Wait until a dump of each database is proven, and print what could be recovered; once per local cloud."""
     known = state.read(STATE)
-    if not is_deployed(state):
-        return
     if known.get("told"):
         console.print("What could be recovered at this moment: `opsloop backup list`.")
         return
@@ -46,11 +44,6 @@ def show(state: StateDir) -> None:
     for name, dump in proven.items():
         console.print(as_line(name, dump), markup=False, highlight=False, soft_wrap=True)
     state.write(STATE, {**known, "told": {name: dump["dump_id"] for name, dump in proven.items()}})
-
-
-def is_deployed(state: StateDir) -> bool:
-    """Return whether dumps are taken and verified here."""
-    return {"BackupTakeFunction", "BackupVerifyFunction"} <= outputs(state).keys()
 
 
 def wait_until_proven(state: StateDir, asked: Mapping[str, str], say: Any) -> dict[str, dict[str, Any]]:
@@ -110,5 +103,12 @@ def _ask(state: StateDir, key: str, path: str, *, method: str = "GET") -> Any:
     stack = state.read("stack")
     request = urllib.request.Request(f"{stack['api_url']}/v1/backups{path}", method=method)
     request.add_header("Authorization", f"Bearer {stack[key]}")
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise StepFailedError(
+            f"{method} /v1/backups{path}: {error.code} {error.read().decode(errors='replace')[:500]}",
+            log=state.log("functions"),
+            advice="read the log; then run `make run` again",
+        ) from error

@@ -14,6 +14,7 @@ from local.database import account
 from local.database.server import Facts
 from local.state import StateDir
 from local.steps import backups, cloud, databases
+from tests.unit.demo.front_door import FrontDoor, serving
 
 FACTS = Facts(5433, {"postgres": "a", "opsloop_backup": "b", "orders": "c", "payments": "d"})
 NAME = "opsloop-local/backup/orders"
@@ -93,7 +94,6 @@ def api(monkeypatch, state) -> dict[str, Any]:
         return answers[path]
 
     monkeypatch.setattr(backups, "_ask", ask)
-    monkeypatch.setattr(backups, "is_deployed", lambda _: True)
     monkeypatch.setattr(backups, "POLL_S", 0.0)
     for name in ("orders", "payments"):
         answers[f"/{name}/take"] = {"slot": SINCE}
@@ -138,6 +138,12 @@ def test_a_dump_that_never_comes_is_said_with_what_its_attempt_failed_at(state, 
     backups.begin(state)
     with pytest.raises(StepFailedError, match=r"no proven dump of orders .*taking, attempt 2, connection refused"):
         backups.show(state)
+
+
+def test_an_api_that_refuses_fails_the_run_with_its_words(state):
+    with serving(FrontDoor()) as url, pytest.raises(StepFailedError, match="GET /v1/backups/orders: 501"):
+        state.write("stack", {"api_url": url, "read_key": "opsloop_test_key"})
+        backups.standing(state, "orders")  # this door takes telemetry alone
 
 
 def test_root_becomes_nobody_and_others_stay_who_they_are():
