@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What became of a verification. Only the first two mean that the dump restores."""
+    """What became of a verification. Only the first two mean that the dump restores (docs/adr/0020-proofs.md)."""
 
     PROVEN = "proven"  # restored whole, and equal to the manifest of its own snapshot
     RESTORABLE = "restorable"  # restored whole; made elsewhere, so there is nothing to compare with
