@@ -37,6 +37,13 @@ from opsloop.backup.verify import Verifier
 from opsloop.backup.wanted import Limits
 
 LOOK_S = 0.05
+# a second core builds indexes and counts rows beside the first, as a server that people use would
+_PARALLEL = {
+    "max_worker_processes": "4",
+    "max_parallel_workers": "2",
+    "max_parallel_maintenance_workers": "1",
+    "max_parallel_workers_per_gather": "1",
+}
 _NO_NAMES = ("", "postgres", "template0", "template1")
 _PG_RESTORE = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions", "--no-security-labels")
 
@@ -73,7 +80,7 @@ class PostgresEngine:
         )
         self._peak = 0
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
-        server = Server(folder, bounds)
+        server = Server(folder, bounds, _PARALLEL if (os.cpu_count() or 1) > 1 else None)
         try:
             with ours(server):
                 server.start()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from opsloop.backup.model import Finding, Reason, Verdict
+from opsloop.backup.order import OURS
 
 _SAID = {
     Reason.EMPTY: "There is nothing in it",
@@ -15,7 +16,7 @@ _SAID = {
     Reason.CORRUPT: "It is damaged",
     Reason.UNSUPPORTED: "It needs what the PostgreSQL that verifies here cannot do",
     Reason.MISSING_EXTENSION: "It needs an extension that is not here",
-    Reason.TOO_LARGE: "It was not tried to the end: it is too large for here",
+    Reason.TOO_LARGE: "It was not tried to the end, since it is too large for here",
     Reason.NOT_FOUND: "It could not be read: it is gone",
     Reason.NOT_STARTED: "It could not be tried",
     Reason.RESTORE_ERROR: "It does not restore without errors",
@@ -37,7 +38,8 @@ def sentence(
     if findings:
         first = findings[0]
         more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
-        said = f"{_SAID[first.reason]}: {first.where}: expected {first.expected}, found {first.found}"
+        found = f"{first.where}: expected {first.expected}, found {first.found}"
+        said = f"{_SAID[first.reason]}: {first.found if first.reason in OURS else found}"
         return said[:_WORDS] + more + "."
     if verdict is Verdict.PROVEN:
         return f"Restored whole and equal to its snapshot: {tables} tables, {counts.get('rows', 0)} rows{rest}."
