@@ -7,6 +7,7 @@
 EXTENSIONS = ("btree_gist", "citext", "hstore", "pg_trgm")
 WITHOUT_WHEEL = frozenset({"xml", "icu"})  # the server of the wheel was built without
 
+CORPUS_ROLES = ("corpus_owner", "corpus_reader", 'Corpus "odd" role')
 ROLES = """
 DO $$ DECLARE one text; BEGIN
   FOREACH one IN ARRAY ARRAY['corpus_owner', 'corpus_reader', 'Corpus "odd" role'] LOOP

@@ -77,7 +77,8 @@ def test_only_the_first_tables_name_goes_from_a_view() -> None:
     ],
 )
 def test_the_name_of_the_first_source_is_found_whatever_it_is(source: str, alias: str) -> None:
-    assert canonical_view(f'SELECT "{alias}"."n" FROM ' + source) == canonical_view('SELECT "n" FROM ' + source)
+    with_it, without = (" FROM ".join([f"SELECT {column}", source]) for column in (f'"{alias}"."n"', '"n"'))
+    assert canonical_view(with_it) == canonical_view(without)
 
 
 def test_casts_wander_into_lists_wherever_they_are() -> None:

@@ -17,7 +17,8 @@ _IS_OWN = r"""(\2.oid >= 16384
 EXTENSIONS = """SELECT ARRAY[extname], '', 'in ' || quote_ident(nspname), NULL
   FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname <> 'plpgsql'"""
 
-OPERATORS = """SELECT ARRAY[nspname, 'operator'], ' ' || o.oid::regoperator::text, concat_ws(' ', oprcode::text,
+OPERATORS = """SELECT ARRAY[]::text[], 'operator ' || o.oid::regoperator::text, concat_ws(' ',
+    oprcode::text,
     'commutator ' || nullif(oprcom, 0)::regoperator::text, 'negator ' || nullif(oprnegate, 0)::regoperator::text,
     CASE WHEN oprcanmerge THEN 'merges' END, CASE WHEN oprcanhash THEN 'hashes' END, nullif(oprrest::text, '-'),
     nullif(oprjoin::text, '-')), NULL
@@ -60,11 +61,11 @@ UNION ALL
 SELECT ARRAY[nspname, tmplname], '', concat_ws(' ', 'template', tmplinit, tmpllexize), NULL
   FROM pg_ts_template t JOIN mine ON mine.oid = tmplnamespace WHERE own(pg_ts_template, t)"""
 
-CASTS = """SELECT ARRAY['cast'], ' ' || format_type(castsource, NULL) || ' as ' || format_type(casttarget, NULL),
+CASTS = """SELECT ARRAY[]::text[], 'cast ' || format_type(castsource, NULL) || ' as ' || format_type(casttarget, NULL),
     concat_ws(' ', nullif(castfunc, 0)::regprocedure::text, castcontext::text, castmethod::text), NULL
   FROM pg_cast c WHERE own(pg_cast, c)
 UNION ALL
-SELECT ARRAY['transform'], ' ' || format_type(trftype, NULL) || ' ' || quote_ident(lanname),
+SELECT ARRAY[]::text[], 'transform ' || format_type(trftype, NULL) || ' ' || quote_ident(lanname),
     concat_ws(' ', trffromsql, trftosql), NULL
   FROM pg_transform t JOIN pg_language l ON l.oid = trflang WHERE own(pg_transform, t)
 UNION ALL
@@ -94,8 +95,10 @@ SELECT ARRAY['event trigger', evtname], '', concat_ws(' ', evtevent, evtfoid::re
     evttags::text), NULL
   FROM pg_event_trigger e WHERE own(pg_event_trigger, e)"""
 
-COMMENTS = """SELECT ARRAY['comment on ' || one.type], ' ' || one.identity, '', description
-  FROM pg_description, LATERAL pg_identify_object(classoid, objoid, objsubid) AS one
+COMMENTS = """SELECT object_names,
+    coalesce('(' || nullif(array_to_string(object_args, ', '), '') || ')', '') || ' ' || type,
+    quote_literal(description), NULL
+  FROM pg_description, LATERAL pg_identify_object_as_address(classoid, objoid, objsubid)
  WHERE NOT EXISTS (SELECT FROM theirs WHERE classid = classoid AND objid = objoid)
    AND ((classoid = 'pg_class'::regclass AND objoid IN (SELECT oid FROM relations WHERE relkind NOT IN ('i', 'I')))
      OR (classoid = 'pg_class'::regclass AND objoid IN (SELECT indexrelid FROM pg_index

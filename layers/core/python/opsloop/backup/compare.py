@@ -96,8 +96,8 @@ def _objects(kind: str, expected: Mapping[str, str], found: Mapping[str, str]) -
 
 
 def _is_of(name: str, tables: frozenset[str]) -> bool:
-    """Return whether an object is one of ``tables`` or belongs to it: ``schema.table.object``."""
-    return name in tables or any(name.startswith(f"{table}.") for table in tables)
+    """Return whether an object is one of ``tables`` or of its parts: ``schema.table.object``, ``schema.table kind``."""
+    return name in tables or any(name.startswith((f"{table}.", f"{table} ")) for table in tables)
 
 
 def _invalid(manifest: Manifest, restored: Manifest) -> list[Finding]:

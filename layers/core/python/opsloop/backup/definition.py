@@ -43,7 +43,8 @@ def quoted(name: str) -> str:
 
 def full_name(parts: list[str] | tuple[str, ...], suffix: str = "") -> str:
     """Return the parts of a name, each quoted where it needs to be, joined by dots, then ``suffix`` in the one form."""
-    return ".".join(quoted(one) for one in parts) + (canonical(suffix) if suffix else "")
+    blank = " " if parts and suffix.startswith(" ") else ""
+    return ".".join(quoted(one) for one in parts) + (f"{blank}{canonical(suffix)}" if suffix else "")
 
 
 def canonical(definition: str) -> str:
