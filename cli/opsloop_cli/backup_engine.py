@@ -94,7 +94,7 @@ def taken_told(path: Path, manifest: Manifest, seconds: float) -> dict[str, Any]
         "bytes": manifest.dump_bytes,
         "sha256": manifest.sha256,
         "rows": manifest.rows,
-        "tables": sum(one.kind == "table" for one in manifest.tables.values()),
+        "tables": sum(one.kind in ("table", "partitioned") for one in manifest.tables.values()),
         "size_bytes": manifest.size_bytes,
         "wal_lsn": manifest.wal_lsn,
         "seconds": round(seconds, 3),

@@ -4,6 +4,7 @@ Nothing here changes what exists: a database or a role is made where there is no
 here is ever dropped.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString
@@ -20,6 +21,9 @@ from opsloop.errors import DependencyUnavailableError, ForbiddenError, InvalidIn
 CONNECT_TIMEOUT_S = 10
 MAINTENANCE = ("postgres", "template1")  # where one connects to, to ask about databases
 NOT_HANDED_ON = ("PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "PGGSSENCMODE")  # their content is resolved already
+NOT_LET_IN = re.compile(
+    r"password authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
+)
 
 # Everything a person made, whatever its kind; what belongs to an extension came with it.
 OBJECTS: LiteralString = """
@@ -164,7 +168,8 @@ def _connect(dsn: str, dbname: str | None) -> "psycopg.Connection[Any]":
     except psycopg.ProgrammingError as error:
         raise InvalidInputError(f"not a connection string: {str(error).strip()}") from None
     except psycopg.OperationalError as error:
-        raise DependencyUnavailableError(f"cannot connect to {where(dsn)}: {str(error).strip()}") from None
+        message = f"cannot connect to {where(dsn)}: {str(error).strip()}"
+        raise (ForbiddenError if NOT_LET_IN.search(message) else DependencyUnavailableError)(message) from None
 
 
 def _described(connection: "psycopg.Connection[Any]", dsn: str, database: str, *, exists: bool) -> Target:
