@@ -27,7 +27,7 @@ from psycopg.conninfo import make_conninfo
 
 from opsloop.adapters.postgres_sandbox import Confinement, run_confined, runs_as, start_confined
 from opsloop.adapters.postgres_server import Server
-from opsloop.adapters.postgres_settings import MEBIBYTE, Limits
+from opsloop.adapters.postgres_settings import GIBIBYTE, Limits
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 SOURCE_USER = "shop_owner"  # owns what tests make; no superuser
@@ -83,8 +83,8 @@ class DebianServer:
 
 @pytest.fixture(scope="session")
 def embedded_server() -> Iterator[Server]:
-    """Yield a running ``Server`` with room for 1.5 GB of memory (the test process counts) and 2 GiB of disk."""
-    limits = Limits(memory_bytes=1_536 * MEBIBYTE, disk_bytes=2_048 * MEBIBYTE, lifetime_s=3_600.0)
+    """Yield a running ``Server`` with more room than tests need: this process counts, whatever else it has run."""
+    limits = Limits(memory_bytes=6 * GIBIBYTE, disk_bytes=8 * GIBIBYTE, lifetime_s=86_400.0)
     with Server(limits=limits, settings={"max_connections": "30"}) as server:
         yield server
 
