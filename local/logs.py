@@ -14,6 +14,7 @@ COLOURS = {
     "cloud": "cyan",
     "functions": "white",
     "pump": "yellow",
+    "database": "bright_blue",
     "demo": "green",
     "sink": "blue",
 }
