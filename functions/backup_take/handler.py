@@ -34,7 +34,14 @@ from opsloop.backup.taking import Sink, Taker, Taking, TakingStores
 from opsloop.catalog import Database
 from opsloop.clock import parse_time
 from opsloop.dataclass import dataclass
-from opsloop.errors import InvalidInputError, NotFoundError, PermanentError, TransientError
+from opsloop.errors import (
+    DependencyUnavailableError,
+    InvalidInputError,
+    NotFoundError,
+    OpsloopError,
+    PermanentError,
+    TransientError,
+)
 from opsloop.runtime.authentication import Authenticator
 from opsloop.runtime.http import Api
 from opsloop.runtime.request import Request
@@ -150,14 +157,20 @@ def dump(database: Database, sink: Sink, seconds: float, expect: Callable[[int],
     except (PermanentError, TransientError):
         sink.abort()
         raise
-    return source.take(
-        sink,
-        schemas=database.schemas,
-        exclude_schemas=database.exclude_schemas,
-        format=Format(database.format),
-        seconds=seconds,
-        progress=lambda _phase, _done, size_bytes: expect(size_bytes),
-    )
+    try:
+        return source.take(
+            sink,
+            schemas=database.schemas,
+            exclude_schemas=database.exclude_schemas,
+            format=Format(database.format),
+            seconds=seconds,
+            progress=lambda _phase, _done, size_bytes: expect(size_bytes),
+        )
+    except OpsloopError:
+        raise
+    except Exception as error:  # the boundary to a team's database: whatever is in it, the next attempt comes in time
+        logger.exception("dump failed unexpectedly", database=database.name)
+        raise DependencyUnavailableError(f"unexpected {type(error).__name__}: {error}") from error
 
 
 def outbox() -> Outbox:

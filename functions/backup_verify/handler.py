@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -31,10 +32,11 @@ from opsloop.adapters.work_queue import WorkQueue
 from opsloop.backup.arrival import read_arrival
 from opsloop.backup.evidence import EvidenceWriter
 from opsloop.backup.key import key_of
-from opsloop.backup.model import Verdict, VerificationRequested
+from opsloop.backup.model import Manifest, Verdict, Verification, VerificationRequested
 from opsloop.backup.outbox import Outbox
 from opsloop.backup.prove import Outcome, Prover, UnknownDatabaseError, job_of, requested_job
-from opsloop.backup.stores import Job, Stores, job_json, read_job
+from opsloop.backup.stores import Job, Stores, Verifier, job_json, read_job
+from opsloop.backup.wanted import Progress, Wanted
 from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, PermanentError, TransientError
 from opsloop.runtime.settings import read_settings
@@ -131,11 +133,33 @@ def prove(job: Job, machine: Machine) -> Outcome:
     writer = EvidenceWriter(catalog.databases, stores, bucket, put_evidence, who)
     outbox = Outbox(LetterTable(settings.backup_table), Bus(settings.bus_name).publish, writer.write)
     prover = Prover(
-        catalog.databases, stores, bucket, verifier_here(), machine, outbox, holder=os.urandom(8).hex(), clock=now
+        catalog.databases,
+        stores,
+        bucket,
+        Watched(verifier_here()),
+        machine,
+        outbox,
+        holder=os.urandom(8).hex(),
+        clock=now,
     )
     outcome = prover.prove(job, phases())
     report(job, outcome)
     return outcome
+
+
+class Watched:
+    """A verifier whose unforeseen errors are logged whole; the prover tries again, then says unknown."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+
+    def verify(self, path: Path, manifest: Manifest | None, wanted: Wanted, progress: Progress) -> Verification:
+        """Return the verdict."""
+        try:
+            return self._verifier.verify(path, manifest, wanted, progress)
+        except Exception:
+            logger.exception("verification failed unexpectedly", dump_id=wanted.dump_id)
+            raise
 
 
 def put_evidence(key: str, body: bytes, until: datetime | None, legal_hold: bool) -> None:
