@@ -96,11 +96,11 @@ def broken(drill: Drill) -> Drill:
 def test_a_drill_is_stored_told_and_counted(aws, handler, drill, event, context, monkeypatch, capsys, is_broken):
     wanted = broken(drill) if is_broken else drill
     asked: list[Any] = []
-    monkeypatch.setattr(handler, "drill_here", lambda *about: asked.append(about) or wanted)
+    monkeypatch.setattr(handler, "drill_here", lambda *about, has_time: asked.append((*about, has_time())) or wanted)
     for _ in range(2):  # delivered twice
         answer = handler.lambda_handler(event("backup_drill/schedule"), context)
     assert answer == {"passed": not is_broken, "controls": len(CONTROLS), "wrong": ["empty"] if is_broken else []}
-    assert asked[0] == ("20261121T024000Z", NOW)
+    assert asked[0] == ("20261121T024000Z", NOW, False)  # the context has 20 s left
     assert list(DrillTable(aws.names["BACKUP_TABLE"]).newest_first()) == [wanted]
     kind = "backup.drill_failed" if is_broken else "backup.drill_passed"
     assert {(one["type"], one["id"]) for one in handler.bus.told} == {(kind, "drill/2026-11-21T02:40:00Z")}

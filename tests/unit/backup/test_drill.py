@@ -107,7 +107,7 @@ def test_a_verifier_that_ends_in_an_error_was_not_tried_and_the_rest_is():
 def test_a_specimen_that_could_not_be_made_fails_the_drill():
     samples = [replace(one, trouble="OSError: disk full") if one.name == "no_rows" else one for one in SAMPLES]
     (trial,) = drilled(Verifier(), samples).failures
-    assert (trial.got, trial.detail) == ("not tried", "no specimen: OSError: disk full")
+    assert (trial.got, trial.detail) == ("not tried", "OSError: disk full")
     (missing,) = drilled(Verifier(), SAMPLES[1:]).failures
     assert (missing.name, missing.got) == ("sound", "not tried")
 
@@ -120,6 +120,14 @@ def test_without_a_server_every_control_is_not_tried():
     assert {one.got for one in drill.trials} == {"not tried"}
     assert "PostgreSQL does not start" in drill.trials[0].detail
     assert not drill.passed
+
+
+def test_without_time_what_is_left_is_not_tried_and_the_rest_is_told():
+    left = iter([True] * 5 + [False] * 100)
+    drill = run("x", NOW, lambda: SAMPLES, Verifier(), lambda: 0.0, has_time=lambda: next(left))
+    assert [one.passed for one in drill.trials] == [True] * 4 + [False] * (len(CONTROLS) - 4)
+    assert {one.detail for one in drill.failures} == {"no time is left for it"}
+    assert isinstance(fact(drill), DrillFailed)
 
 
 def test_a_drill_of_fewer_controls_than_there_are_has_not_passed():

@@ -37,15 +37,24 @@ def drill_here(
     now: datetime,
     *,
     verifier: Examined | None = None,
+    has_time: Callable[[], bool] = lambda: True,
     told: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Drill:
     """Return what becomes of a drill on this machine, of the verifier as it is used here or of another.
 
-    ``told`` hears how many controls are done, of how many. Takes 20 to 50 s, 1 GB of memory and 1 GB of /tmp.
+    ``has_time`` says whether one more control may be begun; ``told`` hears how many controls are done, of how many. Takes 20 to 50 s, 1 GB of memory and 1 GB of /tmp.
     """
     with TemporaryDirectory(prefix="opsloop-drill-") as folder:
         place = Path(folder)
-        return run(drill_id, now, lambda: make_specimens(place), verifier or verifier_here(), time.monotonic, told=told)
+        return run(
+            drill_id,
+            now,
+            lambda: make_specimens(place),
+            verifier or verifier_here(),
+            time.monotonic,
+            has_time=has_time,
+            told=told,
+        )
 
 
 def make_specimens(folder: Path) -> list[Specimen]:
@@ -76,7 +85,7 @@ class _Maker:
         try:
             path, manifest = self._made(name)
         except (OpsloopError, psycopg.Error, OSError, ValueError) as error:
-            return Specimen(name, Path(), trouble=f"{type(error).__name__}: {error}")
+            return Specimen(name, Path(), trouble=f"it could not be made: {type(error).__name__}: {error}")
         taken_at = self._sound.taken_at
         now = taken_at + (3 * damage.MAX_AGE if name == "stale" else FRESH)
         assertions = (damage.TRUE, damage.FALSE) if name == "assertion_failed" else (damage.TRUE,)
