@@ -43,8 +43,10 @@ def read_arrival(event: Mapping[str, Any]) -> Arrival:
     try:
         about = event["detail"]["object"]
         at = parse_time(event["time"], name="time")
-        version = str(about.get("version-id") or "")
-        return Arrival(about["key"], version, int(about.get("size", 0)), at, str(event.get("id", "")))
+        version, key = str(about.get("version-id") or ""), about["key"]
+        if not isinstance(key, str):
+            raise TypeError(f"key: {key!r}")
+        return Arrival(key, version, int(about.get("size", 0)), at, str(event.get("id", "")))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(f"not an event of S3's Object Created: {type(error).__name__}: {error}") from None
 
