@@ -42,7 +42,8 @@ def drill_here(
 ) -> Drill:
     """Return what becomes of a drill on this machine, of the verifier as it is used here or of another.
 
-    ``has_time`` says whether one more control may be begun; ``told`` hears how many controls are done, of how many. Takes 20 to 50 s, 1 GB of memory and 1 GB of /tmp.
+    ``has_time`` says whether one more control may be begun; ``told`` hears how many are done, of how many. Takes 20 to
+    50 s, 1 GB of memory and half as much of /tmp.
     """
     with TemporaryDirectory(prefix="opsloop-drill-") as folder:
         place = Path(folder)
