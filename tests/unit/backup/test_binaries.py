@@ -91,6 +91,7 @@ def test_they_read_no_files_of_the_user_who_runs_them(
     given = {**tools().environment, **environment_of(debian_server.dsn())}
     done = subprocess.run([tools().psql, "-At", "-c", "show work_mem"], env=given, capture_output=True, check=False)
     assert done.stdout == b"4MB\n"
+    assert not Path(tools().environment["HOME"]).exists()
 
 
 def two_files(folder: Path) -> dict[Path, Path]:
