@@ -100,6 +100,15 @@ def test_what_could_be_had_back_is_the_newest_proven_dump_not_the_newest():
     ]
 
 
+def test_a_dump_from_the_future_is_no_state_that_could_be_had_back():
+    (found,) = recoverables([dump(7), dump(-3)], [], NOW)
+    assert found.until == NOW - hours(7)
+
+
+def test_an_archive_without_a_base_backup_is_no_state_that_could_be_had_back():
+    assert recoverables([], [wal(60, newest_backup_at=None)], NOW) == ()
+
+
 def test_the_loss_of_now_counts_and_that_of_just_before_the_next_proof():
     found = rpo(ORDERS, [dump(2), dump(8)], [], NOW)
     assert (found.standing, found.measured) == (MET, 7_200.0)

@@ -75,7 +75,7 @@ class SourceReport:
     def recoverable(self) -> Recoverable | None:
         """Return what could be had back by this source, None if that is not known."""
         until = max((one for one in (self.archive_until, self.newest_backup_at) if one is not None), default=None)
-        if until is None or self.standing is Standing.UNKNOWN or self.newest_backup_at is None:
+        if until is None or self.newest_backup_at is None:  # without a base backup the archive is of no use
             return None
         return Recoverable(until, self.kind, is_proven=False)
 
