@@ -140,7 +140,7 @@ DAMAGE = {
     ),
     "ALTER FUNCTION touch() SECURITY DEFINER": (R.SCHEMA_MISMATCH, "functions: public.touch()"),
     "DROP OPERATOR === (integer, text)": (R.SCHEMA_MISMATCH, "operators: operator public.===(integer,text)"),
-    "DROP CAST (text AS integer[])": (R.SCHEMA_MISMATCH, "casts: \"cast\" text as integer[]"),
+    "DROP CAST (text AS integer[])": (R.SCHEMA_MISMATCH, "casts: cast text as integer[]"),
     "DROP TEXT SEARCH CONFIGURATION mine": (R.SCHEMA_MISMATCH, "text_search: public.mine"),
     "DROP PUBLICATION all_of_it": (R.SCHEMA_MISMATCH, "publications: publication.all_of_it"),
     "COMMENT ON COLUMN private.held.secret IS 'x'": (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -21,6 +21,10 @@ KEEPALIVES = {
     "keepalives_count": "6",
     "tcp_user_timeout": "120000",
 }
+# A role or a database may set limits for its sessions that a dump cannot keep; which there are depends on the version.
+WITHOUT_TIMEOUTS: LiteralString = """
+SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN
+    ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')"""
 RETRY_S = 30
 _MESSAGE_CHARACTERS = 500
 _FOR_GOOD = re.compile(  # what libpq says where a connection fails has no SQLSTATE
@@ -56,9 +60,11 @@ def reachable(login: Login) -> Iterator[str]:
 def connect(login: Login, conninfo: str) -> "psycopg.Connection[Any]":
     """Return a session in autocommit; raise ``PermanentError`` or ``TransientError`` saying why there is none."""
     try:
-        return psycopg.connect(conninfo, password=login.password or None, autocommit=True)
+        connection = psycopg.connect(conninfo, password=login.password or None, autocommit=True)
+        connection.execute(WITHOUT_TIMEOUTS)
     except psycopg.Error as error:
         raise as_ours(error, login) from None
+    return connection
 
 
 def as_ours(error: psycopg.Error, login: Login) -> OpsloopError:

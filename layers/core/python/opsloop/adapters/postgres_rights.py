@@ -21,7 +21,8 @@ SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'schema'
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.oid = ANY('{schemas}'::oid[]) AND c.relkind IN ('r', 'p', 'S')
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                    AND d.deptype = 'e')"""
+                    AND d.deptype = 'e')
+ ORDER BY 2, 3"""
 
 TABLES = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
