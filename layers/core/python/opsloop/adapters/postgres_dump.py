@@ -180,7 +180,9 @@ class _Run:
     def stream(self, sink: Sink, seconds: float | None, progress: Callable[[str, int, int], None]) -> tuple[int, str]:
         """Run pg_dump into the sink; return how many bytes it wrote, and their SHA-256."""
         login, tools = self.source.login, self.source.tools
-        environment = {**tools.environment, **({"PGPASSWORD": login.password} if login.password else {})}
+        # without a password libpq looks for a file of them, and complains about one that is no file
+        secret = {"PGPASSWORD": login.password} if login.password else {"PGPASSFILE": "/nonexistent"}
+        environment = {**tools.environment, **secret}
         digest, size, first, last = sha256(), 0, b"", b""
         with _child(self.arguments(), environment, seconds) as child:
             for chunk in child.chunks():
