@@ -385,3 +385,10 @@ def test_deletions_are_listed_newest_first_page_by_page(aws, world, shelf, run, 
         seen += [one["dump_id"] for one in page["deletions"]]
         cursor = f"&cursor={page['next']}"
     assert (seen, page["next"]) == (["orders/1.dump", "orders/0.dump"], None)
+
+
+def test_samples_of_holds_are_answered(world, shelf, event, context):
+    shelf("2026/01/orders-20260101T000000Z", 320)
+    handler = world()
+    assert handler.lambda_handler(event("backup_prune/hold"), context)["statusCode"] == 200
+    assert handler.lambda_handler(event("backup_prune/release"), context)["statusCode"] == 200
