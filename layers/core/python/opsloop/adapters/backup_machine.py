@@ -1,9 +1,11 @@
 """The machine that a proof runs on: its disk, its memory, the time that is left, and how to ask for a larger one."""
 
+import fcntl
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +13,8 @@ from opsloop.backup.stores import Job
 from opsloop.backup.wanted import MIB, Limits
 
 SPARE_DISK, SPARE_MEMORY = 256 * MIB, 384 * MIB  # for everything but PostgreSQL
+PREFIX = "opsloop-dump-"  # of the folders that dumps are put into
+YOUNG_S = 60.0  # a folder may not be locked yet
 SPARE_S = 45.0  # to write the verdict, and for the next attempt to find the disk empty
 
 
@@ -48,10 +52,25 @@ class Machine:
     @contextmanager
     def file(self, name: str) -> Iterator[tuple[Path, BinaryIO]]:
         """Return a path that ends in ``name`` and the file open for writing under it, both gone at the end."""
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix="opsloop-dump-") as folder:
+        self._sweep()
+        with (
+            tempfile.TemporaryDirectory(dir=self._folder, prefix=PREFIX) as folder,
+            _lock(Path(folder)).open("wb") as held,
+        ):
+            fcntl.flock(held, fcntl.LOCK_EX)
             path = Path(folder) / name[-200:]
             with path.open("wb") as file:
                 yield path, file
+
+    def _sweep(self) -> None:
+        """Remove what workers left that were killed: Lambda hands the next one the same disk."""
+        for folder in self._folder.glob(f"{PREFIX}*"):
+            with suppress(OSError):  # it is gone, or somebody works in it
+                if time.time() - folder.stat().st_mtime < YOUNG_S:
+                    continue
+                with _lock(folder).open("ab") as held:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder)
 
     def ask_larger(self, job: Job, attempt: int) -> bool:
         """Have a larger machine do the job; return False where there is none."""
@@ -59,3 +78,7 @@ class Machine:
             return False
         self._ask(job, attempt)
         return True
+
+
+def _lock(folder: Path) -> Path:
+    return folder / ".lock"
