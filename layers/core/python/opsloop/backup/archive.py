@@ -172,16 +172,25 @@ def read_header(stream: BinaryIO) -> tuple[Header, Reader]:
     form = _FORMATS.get(reader.byte())
     if version < (1, 10) or form is None or reader.integer_bytes > 8 or not 4 <= reader.offset_bytes <= 8:
         raise DamagedError(f"the header of the archive (version {version[0]}.{version[1]}) is damaged", is_short=False)
+    try:
+        return _rest(reader, version, form), reader
+    except DamagedError:
+        if version <= NEWEST_ARCHIVE:
+            raise
+        # what newer archives have behind their version is not known
+        return Header(version, reader.integer_bytes, reader.offset_bytes, form, "unknown", None, "", "", ""), reader
+
+
+def _rest(reader: Reader, version: tuple[int, int], form: str) -> Header:
     if version >= (1, 15):
         compression = _COMPRESSIONS.get(reader.byte(), "unknown")
     else:
         compression = "gzip" if reader.integer() else "none"
     numbers = [reader.integer() for _ in range(7)]
     database, server, dump = (reader.text() or "" for _ in range(3))
-    made = Header(
+    return Header(
         version, reader.integer_bytes, reader.offset_bytes, form, compression, _time(numbers), database, server, dump
     )
-    return made, reader
 
 
 def _time(numbers: list[int]) -> datetime | None:

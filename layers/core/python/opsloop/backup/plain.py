@@ -96,6 +96,8 @@ class _Connections:
         if word == "unrestrict" and rest == self.token:
             self.token = ""
             return True
+        if word == "encoding" and not self.token and rest.replace("_", "").isalnum():
+            return True  # which pg_dump writes before it connects to an odd name
         if word in ("connect", "c") and not self.token and rest and "`" not in rest:
             self.database = _database(rest)
             return True
