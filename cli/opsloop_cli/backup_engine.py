@@ -3,11 +3,13 @@
 Every function imports what it needs when it is called: the driver takes a tenth of a second to import.
 """
 
+import os
 import shutil
 import sys
 import tempfile
 import uuid
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -162,7 +164,8 @@ def verify(file: Path, manifest: Manifest | None, wanted: "Wanted", bars: "Bars"
     """Return what became of restoring the dump in a file, in a throw-away PostgreSQL."""
     from opsloop.adapters.postgres_restore import verifier_here
 
-    return verifier_here().verify(file, manifest, wanted, bars.told)
+    with _without_libpq_settings():
+        return verifier_here().verify(file, manifest, wanted, bars.told)
 
 
 def drill(now: datetime, bars: "Bars") -> dict[str, Any]:
@@ -171,7 +174,7 @@ def drill(now: datetime, bars: "Bars") -> dict[str, Any]:
     from opsloop.adapters.postgres_restore import verifier_here
     from opsloop.backup.drill import drill_json, run
 
-    with tempfile.TemporaryDirectory(prefix="opsloop-drill-") as name:
+    with _without_libpq_settings(), tempfile.TemporaryDirectory(prefix="opsloop-drill-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the restore runs as another user
         bars.told("make", 0.0)
@@ -198,6 +201,16 @@ def compare(dsn: str, manifest: Manifest, ignored: Collection[str]) -> tuple[tup
             connection, schemas=manifest.schemas, exclude_schemas=manifest.exclude_schemas, like=manifest
         )
     return compared(manifest, facts, ignore=ignored)
+
+
+@contextmanager
+def _without_libpq_settings() -> Iterator[None]:
+    """Take PGPORT, PGOPTIONS and their like out of the environment: they are of the person's server, not of ours."""
+    taken = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 def _half_free() -> int:
