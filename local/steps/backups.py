@@ -24,12 +24,14 @@ TIMEOUT_S = 30
 
 
 def begin(state: StateDir) -> None:
-    """Ask for a dump of each database, unless they were told of before."""
-    if state.read(STATE).get("told"):
+    """Ask for a dump of each database, unless they were told of, or what an earlier run asked for is on its way."""
+    known = state.read(STATE)
+    if known.get("told"):
         return
-    asked = {}
-    for one in databases.catalogued():
-        asked[one.name] = _ask(state, "admin_key", f"/{one.name}/take", method="POST")["slot"]
+    asked: dict[str, str] = known.get("asked", {})
+    for name in (one.name for one in databases.catalogued()):
+        if name not in asked or not _ask(state, "read_key", f"/{name}")["takes"]:
+            asked[name] = _ask(state, "admin_key", f"/{name}/take", method="POST")["slot"]
     state.write(STATE, {"asked": asked})
 
 

@@ -123,6 +123,14 @@ def test_each_database_is_asked_for_waited_for_and_told_of_once(state, api):
     assert "opsloop backup list" in said.get()
 
 
+def test_what_an_interrupted_run_asked_for_is_asked_again_only_if_nothing_is_under_way(state, api):
+    backups.begin(state)
+    api["/orders"]["takes"] = [{"state": "taking"}]
+    api["asked"].clear()
+    backups.begin(state)
+    assert [path for method, _, path in api["asked"] if method == "POST"] == ["/payments/take"]
+
+
 def test_a_dump_that_does_not_restore_fails_the_run_with_its_reason(state, api):
     api["/payments/dumps"]["dumps"] = [{**DUMP, "verdict": "failed", "reason": "row_count_mismatch"}]
     backups.begin(state)
