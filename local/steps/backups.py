@@ -18,7 +18,7 @@ from local.state import StateDir
 from local.steps import databases
 
 STATE = "backups"
-PATIENCE_S = 420.0
+PATIENCE_S = 960.0  # one that was killed while it dumped keeps the others out for a quarter of an hour
 POLL_S = 1.0
 TIMEOUT_S = 30
 
