@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.event_queue import EventQueue, ObjectQueue
+from stacks.constructs.event_rule import EventRule
 from stacks.constructs.grants import allow_bucket, allow_bus, allow_objects, allow_table
 from stacks.constructs.larger_runner import LargerRunner, Network
 from stacks.constructs.layer_versions import Layers
@@ -202,6 +203,8 @@ class BackupStack(Stack):
             description="Seven minutes after every quarter of an hour: measure backups against their objectives",
             silent_after=Duration.hours(1),
         )
+        verdicts = ["backup.verified", "backup.verification_failed", "backup.failed"]
+        EventRule(self, "AuditVerdicts", function=audit, bus=state.bus, types=verdicts)
         audit.alarms.objectives_missed()
         allow_table(audit, state.backup, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
         allow_objects(audit, state.backups, "s3:GetObject")

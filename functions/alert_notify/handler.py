@@ -127,24 +127,27 @@ def do(teller: Teller, wish: Telling | DeliveryKey | Begun | Recovered) -> Outco
     if isinstance(wish, DeliveryKey):
         return teller.resend(wish)
     if isinstance(wish, Begun):
-        return begin(table, with_recoverable(wish), teller.tell)
+        return begin(table, with_circumstances(wish), teller.tell)
     if isinstance(wish, Recovered):
         return end(table, wish, teller.tell)
     return teller.tell(wish)
 
 
-def with_recoverable(begun: Begun) -> Begun:
-    """Return ``begun`` with what of its database could be had back all the same, as far as that is known."""
-    database = begun.telling.data.get("database")
+def with_circumstances(begun: Begun) -> Begun:
+    """Return ``begun`` with what could be had back all the same, and what PostgreSQL said, as far as that is known."""
+    data = dict(begun.telling.data)
+    database, verification = data.get("database"), data.get("verification")
     if not database:
         return begun
+    data["recoverable"] = {}
     try:
-        best = standings.recoverable(str(database))
+        data["recoverable"] = standings.recoverable(str(database))
+        if isinstance(verification, dict) and not verification.get("messages"):
+            messages = standings.messages(str(verification.get("verification_id")))
+            data["verification"] = {**verification, "messages": messages}
     except TransientError as error:  # what went wrong is told all the same
-        logger.warning("what could be had back is not known", database=database, reason=error.message)
-        best = {}
-    telling = replace(begun.telling, data={**begun.telling.data, "recoverable": best})
-    return replace(begun, telling=telling)
+        logger.warning("circumstances not known", database=database, reason=error.message)
+    return replace(begun, telling=replace(begun.telling, data=data))
 
 
 def read_detail(body: str) -> dict[str, Any]:

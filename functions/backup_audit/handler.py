@@ -1,4 +1,4 @@
-"""Schedule, every 15 minutes: how each database's backups stand -> assessments; `backup.objective_missed`, `_met`."""
+"""Schedule, every 15 minutes, and each verdict: how backups stand -> assessments; `backup.objective_missed`, `_met`."""
 
 from datetime import datetime, timedelta
 from itertools import islice
@@ -31,6 +31,7 @@ from opsloop.runtime.settings import read_settings
 DUMPS_FOR, MOST_DUMPS = timedelta(days=120), 2_000  # half-hourly dumps: 41 days
 MOST_VERIFICATIONS, MOST_TAKES = 100, 50
 TAKES_FOR = timedelta(days=7)
+LATE = timedelta(minutes=20)  # the clock's audit of a database did not happen
 METRICS = {
     "backup_last_success_timestamp_seconds": "BackupAgeSeconds",
     "backup_last_proven_timestamp_seconds": "ProvenAgeSeconds",
@@ -61,12 +62,12 @@ logger, metrics = Logger(), Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Judge every database of the catalog at the event's time; one that cannot be judged does not stop the others."""
+    """Judge databases at the event's time; one that cannot be judged does not stop the others."""
     now = parse_time(event["time"], name="time")
     logger.set_correlation_id(event.get("id") or context.aws_request_id)
     found: list[Assessment] = []
     failure: TransientError | None = None
-    for database in catalog.databases.values():
+    for database in meant(event, now):
         try:
             found += [one for one in [look_at(database, now)] if one is not None]
         except TransientError as error:  # the next run judges it; this one fails, so that somebody hears of it
@@ -74,12 +75,23 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
             failure = error
     counts = {standing: sum(one.standing is standing for one in found) for standing in Standing}
     metrics.add_metric(name="DatabasesAudited", unit=MetricUnit.Count, value=len(found))
-    metrics.add_metric(name="DatabasesMissingObjectives", unit=MetricUnit.Count, value=counts[Standing.MISSED])
-    metrics.add_metric(name="DatabasesUnknown", unit=MetricUnit.Count, value=counts[Standing.UNKNOWN])
+    if not event.get("detail"):  # these are of all databases
+        metrics.add_metric(name="DatabasesMissingObjectives", unit=MetricUnit.Count, value=counts[Standing.MISSED])
+        metrics.add_metric(name="DatabasesUnknown", unit=MetricUnit.Count, value=counts[Standing.UNKNOWN])
     logger.info("backups judged", standings={standing.value: count for standing, count in counts.items()})
     if failure is not None:
         raise failure
     return {"audited": len(found), "standings": {one.database: one.standing.value for one in found}}
+
+
+def meant(event: dict[str, Any], now: datetime) -> list[Database]:
+    """Return the databases to judge: by the clock all; by a verdict its own, and those that the clock has left out."""
+    data = (event.get("detail") or {}).get("data")
+    if data is None:
+        return list(catalog.databases.values())
+    known = assessments.all()
+    late = {name for name in catalog.databases if name not in known or now - known[name].judged_at > LATE}
+    return [one for name, one in catalog.databases.items() if name == data.get("database") or name in late]
 
 
 def look_at(database: Database, now: datetime) -> Assessment | None:

@@ -8,9 +8,11 @@ import pytest
 
 from opsloop.adapters.alert_table import AlertTable
 from opsloop.adapters.backup_assessments import AssessmentTable
+from opsloop.adapters.backup_verifications import VerificationTable
 from opsloop.alert.model import Trouble
 from opsloop.backup.audit import Evidence, Remembered, audit
 from opsloop.backup.audited import Audited
+from opsloop.backup.document import read_verification
 from opsloop.backup.standing import assessment_json
 from opsloop.clock import parse_time
 from opsloop.dataclass import replace
@@ -66,6 +68,21 @@ def test_a_dump_that_does_not_restore_says_what_could_be_had_back_by_the_last_au
     ):
         assert text in said
     assert "everything up to 2026-11-21 06:00 UTC" in json.dumps(post.document)
+
+
+def test_what_postgresql_said_is_looked_up_where_the_event_has_no_messages(people: World, event: Any):
+    sample = event("alert_notify/backup_verification_failed")
+    body = json.loads(sample["Records"][0]["body"])
+    of_event = body["detail"]["data"]["verification"]
+    table = VerificationTable(people.aws.names["BACKUP_TABLE"])
+    said = [f"pg_restore: error: {number}" for number in range(7)]
+    table.save(read_verification({**of_event, "messages": said}))
+    of_event["messages"] = []
+    sample["Records"][0]["body"] = json.dumps(body)
+    people.notify(sample)
+    mail = people.mails()[0].get_body(("plain",)).get_content().replace("\r\n", "\n")
+    assert "PostgreSQL says:\n- pg_restore: error: 2\n" in mail
+    assert mail.count("pg_restore: error") == 5
 
 
 def test_without_an_audit_it_is_told_all_the_same(people: World, event: Any):

@@ -9,6 +9,7 @@ import pytest
 
 from opsloop.backup.model import Verdict
 from opsloop.catalog import BackupSource
+from opsloop.clock import parse_time
 from opsloop.dataclass import replace
 from opsloop.errors import ConflictError, DependencyUnavailableError
 from tests.conftest import NOW
@@ -48,6 +49,18 @@ def test_the_sample_of_its_clock_judges_every_database_of_the_catalog(auditor, e
         "audited": 2,
         "standings": {"orders": "unknown", "payments": "unknown"},
     }
+
+
+def test_a_verdict_judges_its_database_at_once_and_those_that_the_clock_left_out(auditor, aws, event, context):
+    verdict = event("backup_audit/verified")
+    at = parse_time(verdict["time"], name="time")
+    declare(auditor, ORDERS, replace(ORDERS, name="payments"))
+    auditor.lambda_handler(clock(at - timedelta(minutes=20)), context)
+    assert auditor.lambda_handler(verdict, context)["standings"].keys() == {"orders"}
+    later = {**verdict, "time": (at + timedelta(minutes=2)).isoformat()}
+    assert auditor.lambda_handler(later, context)["standings"].keys() == {"orders", "payments"}
+    stranger = {**verdict, "detail": {"data": {"database": "billing"}}}
+    assert auditor.lambda_handler(stranger, context) == {"audited": 0, "standings": {}}
 
 
 def test_a_database_with_new_proven_dumps_is_met_and_nobody_is_told(auditor, aws, context):

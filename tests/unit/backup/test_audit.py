@@ -59,8 +59,11 @@ def test_what_is_missing_is_unknown_and_never_met(evidence):
 def test_the_worst_is_said_first_and_of_it_what_is_not_merely_a_consequence():
     found = audit(ORDERS, Evidence([dump(30)], [restored(30, 2.0)]), NOW)
     assert found.standing is Standing.MISSED
+    assert found.check("rpo").follows == "freshness"
     assert found.summary.startswith("The newest dump is from 2026-11-20 02:30 UTC, 1 day 6 hours old")
-    assert found.summary.endswith("(1 more not met)")
+    assert found.summary.endswith("It is 23 hours late.")
+    both = replace(ORDERS, rpo_s=900.0)
+    assert audit(both, Evidence([dump(30)]), NOW).summary.endswith("(1 other check of it is not met, too.)")
 
 
 def test_something_missed_is_told_at_once_once_and_its_end_once():

@@ -81,7 +81,12 @@ PROMISES = Promises(
     ),
     started_by={
         "backup_take": {"rate(15 minutes)"},
-        "backup_audit": {"cron(7/15 * * * ? *)"},
+        "backup_audit": {
+            "cron(7/15 * * * ? *)",
+            "backup.verified",
+            "backup.verification_failed",
+            "backup.failed",
+        },
         "backup_prune": {"cron(20 3 * * ? *)"},
         "backup_drill": {"cron(40 2 * * ? *)"},
         "backup_exercise": {"cron(0 7 * * ? *)"},

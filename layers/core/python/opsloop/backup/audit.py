@@ -224,8 +224,9 @@ def _summary(checks: Sequence[Check], standing: Standing) -> str:
         return "Every objective is met: " + next(one.sentence for one in checks if one.name == "rpo")
     worst_ones = [one for one in checks if one.standing is standing]
     first = min(worst_ones, key=lambda one: bool(one.follows))
-    more = len(worst_ones) - 1
-    return first.sentence if not more else f"{first.sentence} ({more} more not {Standing.MET.value})"
+    more = sum(one.standing is not Standing.MET and not one.follows for one in checks if one is not first)
+    others = f"{more} other check{'' if more == 1 else 's'} of it {'is' if more == 1 else 'are'} not met, too"
+    return f"{first.sentence} ({others}.)" if more else first.sentence
 
 
 def _id(*parts: str) -> str:
