@@ -69,11 +69,28 @@ def debian() -> Iterator[Debian]:
         if user:
             os.chown(folder, user, user)
         server = Debian(folder)
-        options = [DEBIAN / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--locale=C.UTF-8"]
+        options: list[str | Path] = [
+            DEBIAN / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--locale=C.UTF-8",
+        ]
         subprocess.run(
             options, env=server.environment, check=True, stdout=subprocess.DEVNULL, user=user, group=user, cwd=folder
         )
-        command = [DEBIAN / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses="]
+        command: list[str | Path] = [
+            DEBIAN / "postgres",
+            "-D",
+            folder / "data",
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+        ]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 command, env=server.environment, user=user, group=user, cwd=folder, stdout=log, stderr=log

@@ -4,6 +4,7 @@ Plain dumps are never unpacked to disk: they are inflated anew each time their t
 written lies in a folder of its own that is gone afterwards, and is bounded by the disk that may be used.
 """
 
+import fcntl
 import gzip
 import hashlib
 import mmap
@@ -14,7 +15,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import IO, BinaryIO, cast
@@ -28,6 +29,7 @@ from opsloop.backup.ports import FileFacts, NotTriedError, Told, Unpacked
 from opsloop.backup.wanted import MIB, Limits
 
 CHUNK = 1 << 20
+PREFIX = "opsloop-dump-"  # of folders, in the temporary one
 MAX_FILES = 1_000_000
 _PACKED = (Kind.GZIP, Kind.ZSTD)
 
@@ -58,10 +60,21 @@ class DumpFiles:
     @contextmanager
     def unpacked(self, path: Path, head: bytes, limits: Limits, told: Told) -> Iterator[Unpacked]:
         """Return the dump unpacked, for as long as it is used; raise ``DamagedError`` where it cannot be."""
-        with tempfile.TemporaryDirectory(prefix="opsloop-dump-", dir=self._scratch) as name:
+        _remove_stale(self._scratch or Path(tempfile.gettempdir()))
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=self._scratch) as name:
             folder = Path(name)
-            folder.chmod(0o755)  # pg_restore runs as another user
-            yield _unpack(path, kind_of(head), folder, limits, told)
+            with (folder / "lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                folder.chmod(0o755)  # pg_restore runs as another user
+                yield _unpack(path, kind_of(head), folder, limits, told)
+
+
+def _remove_stale(temporary: Path) -> None:
+    """Remove what was unpacked by processes that were killed: the next invocation of a Lambda has the same disk."""
+    for folder in temporary.glob(f"{PREFIX}*"):
+        with suppress(OSError), (folder / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(path: Path, kind: Kind, folder: Path, limits: Limits, told: Told) -> Unpacked:

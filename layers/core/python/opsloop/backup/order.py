@@ -13,11 +13,7 @@ EXPLAINS_MOST = (
     Reason.TRUNCATED,
     Reason.CHECKSUM_MISMATCH,
     Reason.CORRUPT,
-    Reason.UNSUPPORTED,
     Reason.MISSING_EXTENSION,
-    Reason.TOO_LARGE,
-    Reason.NOT_FOUND,
-    Reason.NOT_STARTED,
     Reason.RESTORE_ERROR,
     Reason.MISSING_TABLE,
     Reason.SCHEMA_MISMATCH,
@@ -25,8 +21,13 @@ EXPLAINS_MOST = (
     Reason.ROW_SAMPLE_MISMATCH,
     Reason.SEQUENCE_MISMATCH,
     Reason.ASSERTION_FAILED,
+    Reason.UNSUPPORTED,
+    Reason.TOO_LARGE,
+    Reason.NOT_FOUND,
+    Reason.NOT_STARTED,
 )
-"""A cause before what follows from it: a table that is missing changes the schema's hash and the count of rows, too."""
+"""A cause before what follows from it: a table that is missing changes the schema's hash and the count of rows, too.
+What is our own trouble comes last: whatever was found of the dump by then counts."""
 OURS = frozenset({Reason.TOO_LARGE, Reason.NOT_FOUND, Reason.NOT_STARTED, Reason.UNSUPPORTED})
 """What says nothing about the dump: the verdict is then ``unknown``."""
 
