@@ -124,10 +124,12 @@ def test_the_persons_settings_of_libpq_do_not_reach_the_server_that_proves(
     command: Command, source: str, monkeypatch: pytest.MonkeyPatch
 ):
     taken = told(command("take", source, "--out", "shelf", "--json"))
-    for name, value in {"PGPORT": "1", "PGOPTIONS": "-c bad.setting", "PGHOST": "nowhere", "PGUSER": "nobody"}.items():
-        monkeypatch.setenv(name, value)
-    assert told(command("verify", taken["dump"], "--json"))["verdict"] == "proven"
-    assert os.environ["PGPORT"] == "1"
+    theirs = {"PGPORT": "1", "PGOPTIONS": "-c bad.setting", "PGHOST": "nowhere", "PGUSER": "nobody"}
+    with monkeypatch.context() as given:
+        for name, value in theirs.items():
+            given.setenv(name, value)
+        assert told(command("verify", taken["dump"], "--json"))["verdict"] == "proven"
+        assert {name: os.environ[name] for name in theirs} == theirs
 
 
 def test_gzip_text_of_ours_is_proven_and_restored_equal_and_a_filter_is_kept(
