@@ -52,6 +52,7 @@ def settings_of(limits: Limits, socket_folder: Path, own: Mapping[str, str] | No
         "unix_socket_permissions": "0700",
         "max_connections": str(limits.max_connections),
         "superuser_reserved_connections": "3",
+        "max_locks_per_transaction": "2048",  # a restore is one transaction: some six locks for each table
         "password_encryption": "scram-sha-256",
         # nothing has to survive a crash
         "fsync": "off",
