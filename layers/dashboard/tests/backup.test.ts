@@ -37,8 +37,10 @@ test("lengths have two units at most, and a dash where nothing is known", () => 
 });
 
 test("a share needs both the value and an objective above zero", () => {
-  assert.equal(shareOf({ measured: 450, objective: 900 }), 0.5);
-  assert.deepEqual([shareOf(undefined), shareOf({ measured: null, objective: 900 }), shareOf({ measured: 1, objective: null }), shareOf({ measured: 1, objective: 0 })], [null, null, null, null]);
+  const share = (measured: number | null, objective: number | null, figures = {}): number | null => shareOf({ measured, objective, figures });
+  assert.equal(share(450, 900), 0.5);
+  assert.deepEqual([shareOf(undefined), share(null, 900), share(1, null), share(1, 0)], [null, null, null, null]);
+  assert.deepEqual([share(450, 900, { worst_s: 1_800 }), share(450, 900, { worst_s: 90 }), share(450, 900, { worst_s: "1800" })], [2, 0.5, 0.5]);
 });
 
 test("dumps lie where they were taken, oldest first, those outside the span nowhere", () => {

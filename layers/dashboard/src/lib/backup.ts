@@ -166,8 +166,14 @@ export function lengthText(seconds: number | null | undefined): string {
   return Math.abs(seconds) < 9.95 ? `${Number(seconds.toFixed(1))} s` : durationText(seconds * 1_000);
 }
 
-/** Return what share of its objective a measured value takes, or null where either is not known. */
-export function shareOf(check: Pick<Check, "measured" | "objective"> | undefined): number | null {
+/** Return the worst that is to be expected, where the check tells one that is worse than what is measured now. */
+export function worstOf(check: Pick<Check, "measured" | "figures"> | undefined): number | null {
+  const worst = check?.figures["worst_s"];
+  return typeof worst === "number" && worst > (check?.measured ?? 0) ? worst : null;
+}
+
+/** Return what share of its objective a value takes, at worst; null where it or the objective is not known. */
+export function shareOf(check: Pick<Check, "measured" | "objective" | "figures"> | undefined): number | null {
   if (!check || check.measured === null || check.objective === null || check.objective <= 0) return null;
-  return check.measured / check.objective;
+  return (worstOf(check) ?? check.measured) / check.objective;
 }
