@@ -94,6 +94,19 @@ def test_a_validation_that_failed_achieves_nothing():
     assert steps.rto_s(said(exercise, 3, "done", 30)) == 25 * 60  # tried again, and then it was
 
 
+def test_several_steps_of_a_phase_count_from_the_last_to_the_last():
+    twice = replace(LOST, steps=tuple(DrillStep(phase, "Do.") for phase in ("assess", "fail_over", "validate") * 2))
+    exercise = begun(twice)
+    for step, minute in ((1, 5), (4, 20), (2, 25), (5, 30), (3, 40), (6, 60)):
+        exercise = said(exercise, step, "done", minute)
+    assert steps.fail_over_began(exercise) == NOW + 20 * MINUTE  # the later of the two assessments
+    assert steps.rto_s(exercise) == 40 * 60
+    failed = said(begun(twice), 1, "done", 5)
+    for step, state in ((4, "done"), (2, "done"), (5, "done"), (3, "done"), (6, "failed")):
+        failed = said(failed, step, state, 10)
+    assert steps.rto_s(failed) is None
+
+
 def test_each_phase_waits_for_the_one_before_and_communicating_for_none():
     with pytest.raises(InvalidInputError, match="step 2 waits for step 1"):
         said(begun(), 2, "begun", 1)
@@ -201,6 +214,11 @@ def test_only_a_finished_exercise_of_the_same_disaster_counts():
     deleted, lost = standings({one.name: one for one in (LOST, other)}, known, NOW)
     assert (deleted.disaster, deleted.standing, deleted.running) == ("data-deleted", "unknown", known[1].exercise_id)
     assert (lost.standing, lost.last) == ("unknown", "")
+
+
+def test_an_exercise_that_is_yet_to_end_does_not_count():
+    (found,) = standings({LOST.name: LOST}, [ended_at(NOW + timedelta(days=1))], NOW)
+    assert found.standing is Standing.UNKNOWN
 
 
 def test_a_quarter_ends_where_the_next_one_begins():

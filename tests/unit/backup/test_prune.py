@@ -40,6 +40,8 @@ class World:
         self.records: dict[str, Deletion] = {}
         self.crash, self.is_after, self.changes = crash, is_after, 0
         self.conflicts = 0
+        self.brought = 0
+        self.hidden: list[str] = []  # every key that was asked to be hidden
 
     def changing(self) -> Iterator[None]:
         self.changes += 1
@@ -80,6 +82,7 @@ class World:
 
     def delete(self, key: str) -> str:
         for _ in self.changing():
+            self.hidden.append(key)
             self.objects.pop(key, None)
             self.markers[key] = f"marker of {key}"
         return self.markers[key]
@@ -90,6 +93,7 @@ class World:
 
     def bring_back(self, key: str, version: str) -> str:
         for _ in self.changing():
+            self.brought += 1
             self.objects[key] = f"{version} again"
         return self.objects[key]
 
@@ -147,6 +151,9 @@ def test_a_crash_at_any_change_is_made_good_by_the_next_run(crash, is_after):
     ended = {one.dump_id: one.state for one in world.records.values()}
     assert ended == {f"orders/{name}": DeletionState.DELETED for name in "abc"}
     assert all(one.why and one.by for one in world.records.values())
+    assert sorted(world.hidden) == [f"dumps/orders/{name}" for name in "abc"]  # each once
+    whys = {one.dump_id: one.why for one in world.records.values()}
+    assert {one.dump_id: one.deleted_why for one in world.dumps.values() if one.deleted_at} == whys
 
 
 @pytest.mark.parametrize("is_after", [False, True])
@@ -201,6 +208,36 @@ def test_after_any_crashes_nothing_that_must_stay_is_gone(shelf, crashes, most):
         assert len(world.objects) == len(dumps)
 
 
+def test_a_proof_of_an_object_that_is_gone_does_not_count():
+    world = World(SHELF)
+    for name in "de":
+        del world.objects[f"dumps/orders/{name}"]
+    run(world)
+    assert world.objects.keys() == {"dumps/orders/c"}  # the newest that is proven now
+    assert world.agrees()
+
+
+def test_what_changed_since_the_plan_stops_a_deletion_for_good_in_that_run():
+    world = World(SHELF)
+    begin = world.begin
+
+    def begun(deletion: Deletion) -> Deletion:
+        name = deletion.dump_id
+        if name == "orders/a":
+            world.objects[deletion.key] = "another"
+        if name == "orders/b":
+            world.dumps[name] = replace(world.dumps[name], legal_hold=True)
+        return begin(deletion)
+
+    world.begin = begun  # type: ignore[method-assign]
+    assert [one.state for one in run(world).ended] == [DeletionState.STOPPED] * 2 + [DeletionState.DELETED]
+    said = {one.dump_id: one.said for one in world.records.values()}
+    assert said["orders/a"] == "another version of the object lies there by now"
+    assert said["orders/b"] == "by now it is to stay: held by its own legal hold"
+    assert run(world).ended == ()  # delivered twice
+    assert world.hidden == ["dumps/orders/c"]
+
+
 def test_a_record_that_is_written_meanwhile_is_read_again():
     world = World(SHELF)
     world.conflicts = 3
@@ -252,6 +289,8 @@ def test_bringing_back_can_be_asked_again_after_a_crash_anywhere(crash, is_after
     assert world.agrees()
     assert world.dumps[first.dump_id].legal_hold
     assert first.key in world.held
+    assert world.objects[first.key] == world.dumps[first.dump_id].version == "va again"
+    assert world.brought == 1
     run(world, days=1)
     assert first.key in world.objects
 

@@ -186,7 +186,7 @@ class Pruner:
         for attempt in range(1, ATTEMPTS + 1):
             dump = self.shelf.find(one.dump_id)
             also: list[Mapping[str, Any]] = []
-            if dump is not None and dump.deleted_at is None:
+            if dump is not None:
                 also = self.shelf.change(replace(dump, deleted_at=now, deleted_why=one.why))
             try:
                 return self.deletions.end(ended, also)
@@ -199,9 +199,7 @@ class Pruner:
         return self.deletions.end(replace(one, state=DeletionState.STOPPED, said=why, ended_at=now))
 
     def _note_gone(self, one: Dump, now: datetime) -> None:
-        """Record that a dump's object is gone, unless a deletion of ours is open, whose record says why."""
-        if any(deletion.dump_id == one.dump_id for deletion in self.deletions.open(one.database)):
-            return
+        """Record that a dump's object is gone; where a deletion of ours is open, ending it will say why."""
         try:
             self.shelf.save(replace(one, deleted_at=now, deleted_why=GONE))
         except ConflictError:
