@@ -37,7 +37,7 @@ def test_with_everything_as_it_should_be_all_is_met_and_nobody_is_told():
     assert {one.name: one.standing for one in found.checks} == dict.fromkeys(
         ("freshness", "proof", "rpo", "rto", "size"), Standing.MET
     )
-    assert (found.standing, found.summary[:25]) == (Standing.MET, "Every objective is met: R")
+    assert (found.standing, found.summary[:25]) == (Standing.MET, "Every objective is met. R")
     assert told([(0, GOOD), (15, GOOD)]) == []
 
 

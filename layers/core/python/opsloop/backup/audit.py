@@ -221,7 +221,7 @@ def _in_doubt(check: Check) -> Check:
 def _summary(checks: Sequence[Check], standing: Standing) -> str:
     """Return the first sentence of what is worst, of what people are told of rather than of what follows from it."""
     if standing is Standing.MET:
-        return "Every objective is met: " + next(one.sentence for one in checks if one.name == "rpo")
+        return "Every objective is met. " + next(one.sentence for one in checks if one.name == "rpo")
     worst_ones = [one for one in checks if one.standing is standing]
     first = min(worst_ones, key=lambda one: bool(one.follows))
     more = sum(one.standing is not Standing.MET and not one.follows for one in checks if one is not first)

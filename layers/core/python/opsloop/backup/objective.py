@@ -226,7 +226,7 @@ def _is_late(database: Database, dumps: Sequence[Dump], now: datetime) -> bool:
 
 def _loss(best: Recoverable, measured: float, worst: float, database: Database, *, is_continuous: bool) -> str:
     source = "the newest proven dump" if best.by == "dump" else f"what {best.by} reports (not proven by a restore)"
-    said = f"Right now {span(measured)} would be lost: {source} goes up to {moment(best.until)}."
+    said = f"Right now the last {span(measured)} would be lost: {source} goes up to {moment(best.until)}."
     if not is_continuous and worst > measured:
         said += f" Just before the next dump is proven it would be {span(worst)}."
     return f"{said} The objective is {span(database.rpo_s)}."
