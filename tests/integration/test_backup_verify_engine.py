@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import subprocess
 import sys
 import tarfile
@@ -15,6 +16,8 @@ import pytest
 from opsloop.adapters.postgres_binaries import tools
 from opsloop.adapters.postgres_facts import read_facts
 from opsloop.adapters.postgres_files import DumpFiles
+from opsloop.adapters.postgres_restore import verifier_here
+from opsloop.backup.blocks import uncompressed
 from opsloop.backup.contents import read_contents
 from opsloop.backup.model import Manifest, Reason, Verdict
 from opsloop.backup.verify import Verifier
@@ -298,3 +301,61 @@ def test_progress_is_told_by_phase(verifying: Bench, custom: Path) -> None:
     assert list(dict.fromkeys(phase for phase, _, _ in told))[:4] == ["read", "inspect", "start", "restore"]
     size = custom.stat().st_size
     assert ("read", size, size) in told
+
+
+def _with_zstd(raw: bytes) -> bytes:
+    """Return an uncompressed archive as a pg_dump built with zstd would have written it: each table a frame."""
+    contents = read_contents(io.BytesIO(raw))
+    assert contents.header.compression == "none"
+
+    def packed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        yield zstd.compress(b"".join(chunks))
+
+    made = bytearray(b"".join(uncompressed(io.BytesIO(raw), contents, packed)))
+    made[11] = 3
+    return bytes(made)
+
+
+def test_archives_compressed_with_zstd_are_proven_though_our_pg_restore_cannot_read_them(
+    verifying: Bench, source: Source, tmp_path: Path
+) -> None:
+    plain = source.dump("--format=custom", "--compress=none", program=tools().pg_dump)
+    path = tmp_path / "zstd.dump"
+    path.write_bytes(_with_zstd(plain.read_bytes()))
+    found = verifying.file(path, source.manifest(path), source_name=source.name)
+    assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
+
+
+def test_an_archive_compressed_with_lz4_is_unknown_and_says_what_to_do(
+    verifying: Bench, source: Source, tmp_path: Path
+) -> None:
+    raw = bytearray(source.dump("--format=custom", "--compress=none", program=tools().pg_dump).read_bytes())
+    raw[11] = 2
+    path = tmp_path / "lz4.dump"
+    path.write_bytes(raw)
+    found = verifying.file(path, source_name=source.name)
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, Reason.UNSUPPORTED)
+    assert "--compress=gzip" in found.detail
+
+
+def test_a_thousand_tables_are_proven(verifying: Bench, debian_server: DebianServer, source_database: str) -> None:
+    """Each with a key, so a thousand indexes too: more objects than an ordinary server locks in one transaction."""
+    with psycopg.connect(debian_server.dsn(source_database, "postgres"), autocommit=True) as connection:
+        for start in range(0, 1000, 250):
+            makes = [f"CREATE TABLE t{n} (id integer PRIMARY KEY, v text)" for n in range(start, start + 250)]
+            connection.execute("; ".join(makes).encode())
+        connection.execute(b"INSERT INTO t7 VALUES (1, 'seven')")
+    source = Source(debian_server, source_database, verifying.folder)
+    path = source.dump("--format=custom")
+    found = verifier_here().verify(path, source.manifest(path), Wanted("shop", NOW, source_name=source_database))
+    assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
+    assert found.compared["tables"] == 1000
+
+
+def test_dumps_too_large_for_one_transaction_are_restored_in_several(
+    verifying: Bench, source: Source, custom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opsloop.adapters.postgres_restore.MAX_IN_ONE", 3)
+    for path in (custom, source.dump("--format=plain")):
+        found = verifying.file(path, source.manifest(path), source_name=source.name)
+        assert (found.findings, found.verdict) == ((), Verdict.PROVEN)

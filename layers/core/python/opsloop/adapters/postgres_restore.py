@@ -37,6 +37,8 @@ from opsloop.backup.verify import Verifier
 from opsloop.backup.wanted import Limits
 
 LOOK_S = 0.05
+MAX_IN_ONE = 4_000  # entries or tables in one transaction, which holds a few locks for each until its end
+_LOCKS = {"max_locks_per_transaction": "1024"}  # for each of some 20 sessions that may be
 # a second core builds indexes and counts rows beside the first, as a server that people use would
 _PARALLEL = {
     "max_worker_processes": "4",
@@ -80,7 +82,7 @@ class PostgresEngine:
         )
         self._peak = 0
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
-        server = Server(folder, bounds, _PARALLEL if (os.cpu_count() or 1) > 1 else None)
+        server = Server(folder, bounds, _LOCKS | (_PARALLEL if (os.cpu_count() or 1) > 1 else {}))
         try:
             with ours(server):
                 server.start()
@@ -134,8 +136,13 @@ class RestoredCopy(Checks):
         wanted = self.server.folder / "list"
         wanted.write_text(list_lines(self._needs.keep), encoding="ascii")
         wanted.chmod(0o644)
-        command: list[str | Path] = [tools().pg_restore, *_PG_RESTORE, "--single-transaction", "--use-list", wanted]
-        command += ["--dbname", self.name_for_libpq()]
+        is_small = len(self._needs.keep) <= MAX_IN_ONE
+        command: list[str | Path] = [tools().pg_restore, *_PG_RESTORE, "--use-list", wanted]
+        command += [
+            "--single-transaction" if is_small else "--transaction-size=1000",
+            "--dbname",
+            self.name_for_libpq(),
+        ]
         if self._dump.path.is_dir():
             return self._run([*command, "--format=directory", self._dump.path])
         size = self._dump.path.stat().st_size
@@ -150,7 +157,7 @@ class RestoredCopy(Checks):
         token = secrets.token_hex(24)
         command: list[str | Path] = [tools().psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
         facts = self._dump.plain
-        if facts is not None and not facts.has_transactions:
+        if facts is not None and not facts.has_transactions and facts.tables <= MAX_IN_ONE:
             command.append("--single-transaction")  # rows of a table made in the same one need no write-ahead log
         command += [f"--command=\\restrict {token}", "--file=-", "--dbname"]
         process, errors = self.start([*command, self.name_for_libpq()], subprocess.PIPE)
