@@ -33,7 +33,7 @@ RPO: dict[str, Any] = {
     "episode": "backup-orders-rpo-20261121T082200",
     "standing": "missed",
     "since": "2026-11-21T08:22:00Z",
-    "sentence": "Right now the last 2 hours 22 minutes would be lost: the newest proven dump goes up to 2026-11-21 06:00 UTC.",
+    "sentence": "Right now the last 2 hours 22 minutes would be lost: the newest proven dump goes up to 06:00 UTC.",
     "advice": ["Archive the write-ahead log continuously."],
     "measured": 8520.0,
     "target": 900.0,

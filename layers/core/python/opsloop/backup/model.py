@@ -291,9 +291,9 @@ class VerificationFailed:
 class ObjectiveMissed:
     """An objective of a database is missed, or (``standing`` ``unknown``) nobody can say whether it is met.
 
-    ``objective`` is ``freshness``, ``proof``, ``rpo``, ``rto`` or ``size``; ``episode`` names what goes on since
-    ``since`` until an ``ObjectiveMet`` of the same name. ``measured`` and ``target`` are in ``unit``. ``recoverable`` is
-    what could be had back at that moment, None if nothing.
+    ``objective`` is ``freshness``, ``proof``, ``rpo``, ``rto``, ``size`` or ``sources``; ``episode`` names what goes
+    on since ``since`` until an ``ObjectiveMet`` of the same name. ``measured`` and ``target`` are in ``unit``.
+    ``recoverable`` is what could be had back at that moment, None if nothing.
     """
 
     TYPE: ClassVar[str] = "backup.objective_missed"
