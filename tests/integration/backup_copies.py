@@ -51,11 +51,11 @@ def source_of(dsn: str) -> DumpSource:
     return DumpSource(read_login(dsn), tools())
 
 
-def restore(server: Server, database: str, content: bytes, folder: Path) -> None:
+def restore(server: Server, database: str, content: bytes, folder: Path, *options: str) -> None:
     """Restore a dump into an empty database as its superuser: owners, rights and all; fail on the first error."""
     path = folder / f"{database}.dump"
     path.write_bytes(content)
-    command = [str(tools().pg_restore), "--exit-on-error", f"--dbname={database}", str(path)]
+    command = [str(tools().pg_restore), "--exit-on-error", *options, f"--dbname={database}", str(path)]
     done = subprocess.run(command, env=server.environment(database, ADMIN), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     path.unlink()

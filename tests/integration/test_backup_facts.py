@@ -187,10 +187,18 @@ def test_a_dump_of_18_restored_into_18_is_equal_too(
     assert Copy(embedded_server, fresh_database, manifest).differences() == ()
 
 
-def test_a_thousand_tables_take_few_round_trips(
-    debian_server: DebianServer, source_database: str, monkeypatch: pytest.MonkeyPatch
+def test_a_thousand_tables_take_few_round_trips_and_come_back_in_one_transaction(
+    debian_server: DebianServer,
+    embedded_server: Server,
+    source_database: str,
+    fresh_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    dsn = filled(debian_server, source_database, many_tables(1000))
+    sink = KeptSink()
+    manifest = source_of(filled(debian_server, source_database, many_tables(1000))).take(sink)
+    assert (len(manifest.tables), manifest.rows, len(manifest.sequences)) == (1000, 3000, 1000)
+    restore(embedded_server, fresh_database, bytes(sink.content), tmp_path, "--single-transaction")
     asked: list[object] = []
     execute = psycopg.Cursor.execute
 
@@ -199,9 +207,7 @@ def test_a_thousand_tables_take_few_round_trips(
         return execute(self, query, *given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(psycopg.Cursor, "execute", counted)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        facts = read_facts(connection)
-    assert (len(facts.tables), facts.rows, len(facts.sequences)) == (1000, 3000, 1000)
+    assert Copy(embedded_server, fresh_database, manifest).differences() == ()
     assert len(asked) < 100
 
 
