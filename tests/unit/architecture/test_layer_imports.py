@@ -68,6 +68,7 @@ class EmptyCloud(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.1")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Last-Modified", "Sat, 21 Nov 2026 08:30:00 GMT")  # as of any object
         self.end_headers()
         self.wfile.write(body)
 
