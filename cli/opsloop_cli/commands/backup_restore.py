@@ -24,37 +24,52 @@ SENTENCES = {
 }
 
 
+WhatArgument = Annotated[str, typer.Argument(metavar="DB|FILE", help="A database's name, or the file of one dump.")]
+ToOption = Annotated[str, typer.Option("--to", metavar="DSN", help="Where to; created if it does not exist.")]
+AtOption = Annotated[str, typer.Option("--at", help="The newest dump not later than that: now, -2h, ISO 8601.")]
+FromOption = Annotated[Path | None, typer.Option("--from", help="The folder of dumps; without it, the API.")]
+BucketOption = Annotated[
+    str | None, typer.Option(envvar="OPSLOOP_BACKUP_BUCKET", help="The bucket, where dumps come by the API.")
+]
+KeepOption = Annotated[Path | None, typer.Option("--download-to", help="Keep the downloaded dump in this folder.")]
+RestorableOption = Annotated[
+    bool, typer.Option("--accept-restorable", help="Also a dump that restores, but was compared with nothing.")
+]
+UnprovenOption = Annotated[
+    bool, typer.Option("--accept-unproven", help="Also a dump that nobody has restored: it may not restore.")
+]
+FailedOption = Annotated[
+    bool, typer.Option("--accept-failed", help="Also a dump known to be bad: get out of it what can be had.")
+]
+NonEmptyOption = Annotated[
+    bool, typer.Option("--into-non-empty", help="Also beside what the target holds; nothing of it is removed.")
+]
+RolesOption = Annotated[bool, typer.Option("--create-roles", help="Create missing roles, without password or login.")]
+NoOwnerOption = Annotated[
+    bool, typer.Option("--no-owner", help="Everything becomes yours; no privileges are restored.")
+]
+JobsOption = Annotated[int, typer.Option(min=1, max=64, help="How many connections restore at once.")]
+PlanOption = Annotated[bool, typer.Option("--plan", help="Only say what would be done.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
 def restore(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="DB|FILE", help="A database's name, or the file of one dump.")],
-    to: Annotated[str, typer.Option("--to", metavar="DSN", help="Where to; created if it does not exist.")],
-    at: Annotated[str, typer.Option("--at", help="The newest dump not later than that: now, -2h, ISO 8601.")] = "now",
-    folder: Annotated[Path | None, typer.Option("--from", help="The folder of dumps; without it, the API.")] = None,
-    bucket: Annotated[
-        str | None, typer.Option(envvar="OPSLOOP_BACKUP_BUCKET", help="The bucket, where dumps come by the API.")
-    ] = None,
-    keep: Annotated[Path | None, typer.Option("--download-to", help="Keep the downloaded dump in this folder.")] = None,
-    restorable: Annotated[
-        bool, typer.Option("--accept-restorable", help="Also a dump that restores, but was compared with nothing.")
-    ] = False,
-    unproven: Annotated[
-        bool, typer.Option("--accept-unproven", help="Also a dump that nobody has restored: it may not restore.")
-    ] = False,
-    failed: Annotated[
-        bool, typer.Option("--accept-failed", help="Also a dump known to be bad: get out of it what can be had.")
-    ] = False,
-    into_non_empty: Annotated[
-        bool, typer.Option("--into-non-empty", help="Also beside what the target holds; nothing of it is removed.")
-    ] = False,
-    create_roles: Annotated[
-        bool, typer.Option("--create-roles", help="Create missing roles, without password or login.")
-    ] = False,
-    no_owner: Annotated[
-        bool, typer.Option("--no-owner", help="Everything becomes yours; no privileges are restored.")
-    ] = False,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="How many connections restore at once.")] = JOBS,
-    plan_only: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    what: WhatArgument,
+    to: ToOption,
+    at: AtOption = "now",
+    folder: FromOption = None,
+    bucket: BucketOption = None,
+    keep: KeepOption = None,
+    restorable: RestorableOption = False,
+    unproven: UnprovenOption = False,
+    failed: FailedOption = False,
+    into_non_empty: NonEmptyOption = False,
+    create_roles: RolesOption = False,
+    no_owner: NoOwnerOption = False,
+    jobs: JobsOption = JOBS,
+    plan_only: PlanOption = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Restore a database: choose the dump, say what is lost, restore, compare.
