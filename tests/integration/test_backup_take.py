@@ -16,6 +16,7 @@ from tests.integration.backup_source import (  # noqa: F401 -- fixtures
     ROWS,
     SLOT,
     debian_server,
+    fields,
     functions,
     keep_secret,
     source,
@@ -57,6 +58,7 @@ def test_a_request_becomes_a_dump_with_its_manifest_told_once(take, aws, event, 
     assert manifest.tables["public.orders"].rows == 500
     (told,) = take.told.told
     assert (told["type"], told["data"]["dump"]["rows"]) == ("backup.taken", ROWS)
+    assert fields(told) == fields(event("backup.taken/orders")["detail"])
     assert DumpTable(aws.names["BACKUP_TABLE"]).find(found.dump_id).sha256 == manifest.sha256
 
 
@@ -103,6 +105,7 @@ def test_a_wrong_password_is_told_at_once_and_leaves_nothing(
     assert (objects(aws), uploads(aws)) == ({}, [])
     (told,) = take.told.told
     assert (told["type"], told["data"]["attempts"]) == ("backup.failed", 1)
+    assert fields(told) == fields(event("backup.failed/password")["detail"])
 
 
 def test_a_server_that_is_down_is_tried_again_later_and_then_given_up(take, aws, event, context):

@@ -16,6 +16,7 @@ from tests.integration.backup_source import (  # noqa: F401 -- fixtures
     ROWS,
     SLOT,
     debian_server,
+    fields,
     functions,
     keep_secret,
     source,
@@ -72,6 +73,7 @@ def test_a_dump_that_we_took_is_proven_once_however_often_its_arrival_is_told(ve
     assert (known.proven_at, known.restore_s) == (found.ended_at, found.restore_s)
     told = [one for one in verify.told.told if one["type"] == "backup.verified"]
     assert [one["id"] for one in told] == [found.verification_id]
+    assert fields(told[0]) == fields(event("backup.verified/proven")["detail"])
 
 
 def test_the_evidence_of_a_proof_says_what_an_auditor_asks(verify, taken, aws, event, context):
@@ -110,7 +112,8 @@ def test_a_truncated_copy_under_another_name_fails_and_says_so(verify, taken, aw
         Verdict.FAILED,
         None,
     )
-    assert [one["type"] for one in verify.told.told] == ["backup.verification_failed"]
+    (told,) = verify.told.told
+    assert fields(told) == fields(event("backup.verification_failed/truncated")["detail"])
 
 
 def test_a_dump_made_elsewhere_is_restorable_and_has_the_time_that_it_says_itself(verify, taken, aws, event, context):
