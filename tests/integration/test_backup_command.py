@@ -223,3 +223,25 @@ def test_a_take_that_is_stopped_leaves_nothing(source: str, tmp_path: Path, numb
             process.communicate(timeout=30)
         assert process.returncode != 0
     assert os.listdir(tmp_path / "x") == []
+
+
+def test_a_restore_that_is_stopped_leaves_no_database_and_no_program(
+    command: Command, target: str, debian_server: DebianServer, tmp_path: Path
+):
+    (tmp_path / "slow.sql").write_text("CREATE TABLE t (a int);\nSELECT pg_sleep(600);\n")
+    arguments = [str(Path(sys.executable).with_name("opsloop")), "backup", "restore", "slow.sql", "--to", target]
+    admin = debian_server.dsn(user="postgres")
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'restored' AND query LIKE 'SELECT pg_sleep%'"
+    with (
+        subprocess.Popen([*arguments, "--yes", "--accept-unproven"], stderr=subprocess.PIPE, cwd=tmp_path) as process,
+        psycopg.connect(admin, autocommit=True) as watcher,
+    ):
+        while watcher.execute(asleep).fetchone() == (0,):
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        left = watcher.execute(
+            "SELECT (SELECT count(*) FROM pg_database WHERE datname = 'restored'),"
+            " (SELECT count(*) FROM pg_stat_activity WHERE datname = 'restored')"
+        ).fetchone()
+    assert (process.returncode != 0, left) == (True, (0, 0))
