@@ -112,6 +112,7 @@ DAMAGE = {
     "ALTER TABLE computed ALTER id SET GENERATED ALWAYS": (R.SCHEMA_MISMATCH, "columns: public.computed.id"),
     "ALTER TABLE computed ALTER label DROP EXPRESSION": (R.SCHEMA_MISMATCH, "columns: public.computed.label"),
     "ALTER TABLE own_types ALTER c TYPE text": (R.SCHEMA_MISMATCH, "columns: public.own_types.c"),
+    'ALTER TABLE scratch ALTER v TYPE text COLLATE "C"': (R.SCHEMA_MISMATCH, "columns: public.scratch.v"),
     "ALTER TABLE rooms ALTER kind SET STATISTICS 5": (R.SCHEMA_MISMATCH, "columns: public.rooms.kind"),
     "ALTER TABLE rooms DROP CONSTRAINT fair": (R.SCHEMA_MISMATCH, "constraints: public.rooms.fair"),
     "ALTER TABLE bookings DROP CONSTRAINT to_room": (R.SCHEMA_MISMATCH, "constraints: public.bookings.to_room"),

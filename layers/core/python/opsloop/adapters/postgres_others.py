@@ -86,7 +86,7 @@ SELECT ARRAY['server', srvname], '', concat_ws(' ', (SELECT quote_ident(fdwname)
 PUBLICATIONS = """SELECT ARRAY['publication', pubname], '', concat_ws(' ',
     CASE WHEN puballtables THEN 'all tables' END, CASE WHEN pubinsert THEN 'insert' END,
     CASE WHEN pubupdate THEN 'update' END, CASE WHEN pubdelete THEN 'delete' END,
-    CASE WHEN pubtruncate THEN 'truncate' END, CASE WHEN pubviaroot THEN 'via root' END,
+    CASE WHEN pubtruncate THEN 'truncate' END, {via_root}
     (SELECT string_agg(concat_ws(' ', prrelid::regclass::text {where}), ', ' ORDER BY prrelid::regclass::text)
        FROM pg_publication_rel WHERE prpubid = p.oid) {schemas_of}), NULL
   FROM pg_publication p WHERE own(pg_publication, p)
@@ -160,6 +160,7 @@ def other_kinds(version: int, *, has_filter: bool) -> dict[str, Callable[[str], 
     locale = "colliculocale" if version < 170_000 else "colllocale"
     pieces = {
         "locale": f"{locale}," if version >= 150_000 else "",
+        "via_root": "CASE WHEN pubviaroot THEN 'via root' END," if version >= 130_000 else "",
         "where": ", pg_get_expr(prqual, prrelid), prattrs::text" if version >= 150_000 else "",
         "schemas_of": ", (SELECT string_agg(pnnspid::regnamespace::text, ', ' ORDER BY 1) FROM pg_publication_namespace"
         " WHERE pnpubid = p.oid)"
