@@ -162,10 +162,11 @@ def _held(request: Request, *, is_on: bool) -> Response:
     dump_id = request.json().get("dump_id")
     if not isinstance(dump_id, str) or not 0 < len(dump_id) <= 1_024:
         raise InvalidInputError("dump_id: expected the id of a dump, as GET /v1/backups/{database}/dumps gives it")
-    dump = keeper.hold(request.path_parameters["database"], dump_id, is_on=is_on)
+    dump, has_holds = keeper.hold(request.path_parameters["database"], dump_id, is_on=is_on)
     metrics.add_metric(name="BackupsHeld" if is_on else "BackupsReleased", unit=MetricUnit.Count, value=1)
     request.facts.update(database=dump.database, dump_id=dump_id, by=_who(request))
-    return json_response({"database": dump.database, "dump_id": dump.dump_id, "legal_hold": dump.legal_hold})
+    answer = {"database": dump.database, "dump_id": dump.dump_id, "legal_hold": dump.legal_hold}
+    return json_response({**answer, "is_in_bucket": is_on and has_holds})
 
 
 def _count(counts: dict[str, int], planned: int, done: Done) -> None:

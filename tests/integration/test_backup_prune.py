@@ -306,7 +306,8 @@ def test_a_hold_is_put_on_record_and_object_and_taken_away_again(aws, world, she
         answer = ask(
             handler, http_event, context, tokens["admin"], f"/v1/backups/orders/{action}", {"dump_id": old.dump_id}
         )
-        assert as_described("POST", f"/v1/backups/{{database}}/{action}", answer)["legal_hold"] is is_held
+        told = as_described("POST", f"/v1/backups/{{database}}/{action}", answer)
+        assert (told["legal_hold"], told["is_in_bucket"]) == (is_held, is_held)
         status = s3.get_object_legal_hold(Bucket=aws.names["BACKUP_BUCKET"], Key=old.key)["LegalHold"]["Status"]
         assert status == ("ON" if is_held else "OFF")
         found = DumpTable(aws.names["BACKUP_TABLE"]).find(old.dump_id)
@@ -315,6 +316,20 @@ def test_a_hold_is_put_on_record_and_object_and_taken_away_again(aws, world, she
         if is_held:
             assert run(handler)["suggested"] == 0
     assert run(handler)["deleted"] == 1
+
+
+def test_a_bucket_without_object_lock_leaves_the_hold_to_the_record(
+    aws, world, shelf, run, http_event, context, tokens, monkeypatch
+):
+    old, _ = shelf("a", 30), shelf("c", 2)
+    plain = "opsloop-test-plain"
+    aws.client("s3").create_bucket(Bucket=plain)
+    aws.client("s3").put_bucket_versioning(Bucket=plain, VersioningConfiguration={"Status": "Enabled"})
+    aws.client("s3").put_object(Bucket=plain, Key=old.key, Body=b"a")
+    handler = world(BACKUP_BUCKET=plain)
+    answer = ask(handler, http_event, context, tokens["admin"], "/v1/backups/orders/hold", {"dump_id": old.dump_id})
+    told = as_described("POST", "/v1/backups/{database}/hold", answer)
+    assert (told["legal_hold"], told["is_in_bucket"]) == (True, False)
 
 
 @pytest.mark.parametrize(

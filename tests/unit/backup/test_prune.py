@@ -87,9 +87,10 @@ class World:
             self.markers[key] = f"marker of {key}"
         return self.markers[key]
 
-    def hold(self, key: str, _version: str, *, is_on: bool) -> None:
+    def hold(self, key: str, _version: str, *, is_on: bool) -> bool:
         for _ in self.changing():
             (self.held.add if is_on else self.held.discard)(key)
+        return True
 
     def bring_back(self, key: str, version: str) -> str:
         for _ in self.changing():
@@ -315,7 +316,7 @@ def test_half_a_hold_and_half_a_release_are_a_hold(crash):
     is_held = world.dumps["orders/a"].legal_hold
     assert is_held is (crash == 2)
     world.crash, world.changes = 0, 0
-    assert keeper.hold("orders", "orders/a", is_on=True).legal_hold
+    assert keeper.hold("orders", "orders/a", is_on=True)[0].legal_hold
     world.crash, world.changes = crash, 0
     with pytest.raises(Crash):
         keeper.hold("orders", "orders/a", is_on=False)

@@ -17,6 +17,7 @@ from opsloop.dataclass import replace
 from opsloop.errors import ConflictError, DependencyUnavailableError, InvalidInputError, NotFoundError
 
 READ_TIMEOUT_S = 30.0  # a copy of 5 GB answers late
+NO_LOCKS = "InvalidRequest"  # what S3 answers where a bucket was made without object lock
 _PLANS = "prune_plans"
 
 
@@ -142,12 +143,15 @@ class DumpObjects:
         except AwsError as error:
             raise _unavailable("bring back", key, error) from error
 
-    def hold(self, key: str, version: str, *, is_on: bool) -> None:
-        """Put the object under S3's legal hold, or release it."""
+    def hold(self, key: str, version: str, *, is_on: bool) -> bool:
+        """Put the object under S3's legal hold, or release it; return whether the bucket has such holds."""
         try:
             self._objects.hold(key, version, is_on=is_on)
         except AwsError as error:
+            if error.code == NO_LOCKS:  # the local cloud's bucket has none; our own record holds all the same
+                return False
             raise _unavailable("hold" if is_on else "release", key, error) from error
+        return True
 
 
 def _pk(database: str) -> str:

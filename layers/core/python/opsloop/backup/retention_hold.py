@@ -20,8 +20,8 @@ class Objects(Protocol):
     def look(self, key: str) -> Look:
         """Return what lies under a key now."""
 
-    def hold(self, key: str, version: str, *, is_on: bool) -> None:
-        """Put a version under the bucket's own legal hold, or release it."""
+    def hold(self, key: str, version: str, *, is_on: bool) -> bool:
+        """Put a version under the bucket's own legal hold, or release it; return whether it has such holds."""
 
     def bring_back(self, key: str, version: str) -> str:
         """Make a hidden version the newest again and return its new id; raise ``NotFoundError``."""
@@ -43,8 +43,8 @@ class Keeper:
     def __init__(self, shelf: Shelf, objects: Objects, records: Records) -> None:
         self.shelf, self.objects, self.records = shelf, objects, records
 
-    def hold(self, database: str, dump_id: str, *, is_on: bool) -> Dump:
-        """Return the dump, held in our records and in the bucket, or released in both.
+    def hold(self, database: str, dump_id: str, *, is_on: bool) -> tuple[Dump, bool]:
+        """Return the dump, held in our records and in the bucket, or released in both, and whether the bucket can.
 
         A hold is recorded first and a release last, so that half of either is a hold. Raises ``NotFoundError``.
         """
@@ -54,8 +54,8 @@ class Keeper:
             raise NotFoundError(f"dump_id: the object of {dump_id!r} is not in the bucket")
         if is_on:
             dump = self._save(dump, legal_hold=True)
-        self.objects.hold(dump.key, version, is_on=is_on)
-        return dump if is_on else self._save(dump, legal_hold=False)
+        has_holds = self.objects.hold(dump.key, version, is_on=is_on)
+        return dump if is_on else self._save(dump, legal_hold=False), has_holds
 
     def undo(self, deletion_id: str, now: datetime, by: str) -> Deletion:
         """Bring back what a deletion hid, held, so that the next run does not delete it again.
