@@ -57,7 +57,10 @@ class EmptyCloud(BaseHTTPRequestHandler):
         self._answer(b"")
 
     def do_GET(self) -> None:
-        """Answer how a function is set up, or with an empty object."""
+        """Answer how a function is set up, what a bucket holds, or with an empty object."""
+        if "list-type=2" in self.path:
+            self._answer(b"<ListBucketResult/>")
+            return
         is_function = self.path.startswith("/2015-03-31/functions/")
         self._answer(json.dumps({"MemorySize": 512, "Timeout": 30}).encode() if is_function else b"")
 
