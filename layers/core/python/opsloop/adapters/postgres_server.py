@@ -28,6 +28,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from opsloop.adapters import postgres_cluster
 from opsloop.adapters.postgres_binaries import server_binaries, tools
 from opsloop.adapters.postgres_sandbox import (
     Confinement,
@@ -104,7 +105,7 @@ class Server:
         try:
             self._prepare()
             self._held.enter_context(shielded())
-            self._initdb()
+            self._make_cluster()
             self._launch()
             self._await_answer()
             self._watcher = Watcher(self.pid, self.folder, self.limits, self._end)
@@ -255,22 +256,33 @@ class Server:
                 os.chown(path, *runs_as())
             _check_reach(self.folder)
 
-    def _initdb(self) -> None:
+    def _make_cluster(self) -> None:
+        """Make the cluster: by initdb the first time on this machine, then as a copy of what it made."""
+        binaries = server_binaries()
+        options = ["--username", ADMIN, "--no-sync", "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
+        options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
+        name = postgres_cluster.name_of(str(binaries.initdb), binaries.version, *options)
+        known = postgres_cluster.fresh(self._data, name)
+        if known is None:
+            self._initdb(options)
+            postgres_cluster.keep(self._data, self._passwords[ADMIN], name)
+        else:
+            self._passwords[ADMIN] = known
+        settings = settings_of(self.limits, self._sockets, self._settings)
+        _write(self._data / "postgresql.conf", configuration(settings))
+        _write(self._data / "pg_hba.conf", HOST_RULES)
+
+    def _initdb(self, options: list[str]) -> None:
         binaries = server_binaries()
         secret = self.folder / "password"
         _write(secret, self._passwords[ADMIN])
-        command: list[str | Path] = [binaries.initdb, "--pgdata", self._data, "--username", ADMIN, "--no-sync"]
-        command += ["--auth", "scram-sha-256", "--pwfile", secret, "--encoding", "UTF8", "--locale", "C"]
-        command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
+        command: list[str | Path] = [binaries.initdb, "--pgdata", self._data, "--pwfile", secret, *options]
         environment = {**binaries.environment, "PATH": "/usr/bin:/bin"}  # it starts a shell, which starts postgres
         may = Confinement(may_execute=True)
         done = run_confined(command, may, environment=environment, folder=self.folder, timeout_s=START_WITHIN_S)
         secret.unlink()
         if done.returncode:
             raise ServerError(f"initdb failed: {(done.stderr or done.stdout).decode(errors='replace').strip()[-800:]}")
-        settings = settings_of(self.limits, self._sockets, self._settings)
-        _write(self._data / "postgresql.conf", configuration(settings))
-        _write(self._data / "pg_hba.conf", HOST_RULES)
 
     def _launch(self) -> None:
         binaries = server_binaries()
@@ -314,6 +326,9 @@ class Server:
                 )
             )
             connection.execute("revoke all on database postgres, template1 from public")
+            own = secrets.token_urlsafe(24)  # the cluster may be a copy, whose password others know, too
+            connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ADMIN), sql.Literal(own)))
+        self._passwords[ADMIN] = own
 
 
 def remove_stale(temporary: Path) -> None:
