@@ -5,30 +5,26 @@ written lies in a folder of its own that is gone afterwards, and is bounded by t
 """
 
 import fcntl
-import gzip
 import hashlib
 import mmap
 import os
 import shutil
-import sys
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
 from typing import IO, BinaryIO, cast
 
 from opsloop.backup.archive import HEAD_BYTES, DamagedError, Kind, kind_of, what_instead
 from opsloop.backup.blocks import Blocks, uncompressed, walk
 from opsloop.backup.contents import Contents, read_contents
+from opsloop.backup.inflate import CHUNK, gunzipped, unzstd
 from opsloop.backup.model import Reason
 from opsloop.backup.plain import read_plain
 from opsloop.backup.ports import FileFacts, NotTriedError, Told, Unpacked
 from opsloop.backup.wanted import MIB, Limits
 
-CHUNK = 1 << 20
 PREFIX = "opsloop-dump-"  # of folders, in the temporary one
 MAX_FILES = 1_000_000
 _PACKED = (Kind.GZIP, Kind.ZSTD)
@@ -90,7 +86,7 @@ def _unpack(path: Path, kind: Kind, folder: Path, limits: Limits, told: Told) ->
             raise DamagedError(f"packed, but within is {what_instead(inner)}", reason=Reason.NOT_A_DUMP)
         path, kind = _written(_inflated(path, kind, room), folder / "inflated"), within
     if kind is Kind.PLAIN:
-        return _plain(path, lambda: _read(path, Kind.PLAIN), told)
+        return _plain(path, lambda: _read(path), told)
     return _custom(path, folder, room) if kind is Kind.CUSTOM else _directory(path, folder, room)
 
 
@@ -113,7 +109,7 @@ def _custom(path: Path, folder: Path, room: int) -> Unpacked:
         blocks = _walked(file, contents)
         size = path.stat().st_size
         if contents.header.compression == "zstd" and not blocks.damage:
-            parts = uncompressed(file, contents, lambda chunks: _unzstd(chunks))
+            parts = uncompressed(file, contents, unzstd)
             path = _written(_bounded(parts, room), folder / "uncompressed")
             size = path.stat().st_size
     return Unpacked(Kind.CUSTOM, path, size, contents, blocks)
@@ -178,14 +174,14 @@ def _check_end(path: Path, offset: int) -> None:
 def _inflate_folder(place: Path, room: int) -> None:
     """Inflate the data of a directory dump, for a pg_restore built without zstd."""
     for packed in place.glob("*.zst"):
-        _written(_bounded(_unzstd(_read(packed, Kind.PLAIN)), room), packed.with_suffix(""))
+        _written(_bounded(unzstd(_read(packed)), room), packed.with_suffix(""))
         packed.unlink()
     with (place / "toc.dat").open("r+b") as toc:
         toc.seek(11)  # the compression, behind PGDMP, version, revision, widths and format
         toc.write(b"\0")
 
 
-def _read(path: Path, _kind: Kind) -> Iterator[bytes]:
+def _read(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             yield chunk
@@ -193,8 +189,11 @@ def _read(path: Path, _kind: Kind) -> Iterator[bytes]:
 
 def _inflated(path: Path, kind: Kind, room: int) -> Iterator[bytes]:
     """Return what a packed file holds, in chunks, at most ``room`` bytes of it."""
-    chunks = _gunzipped(path) if kind is Kind.GZIP else _unzstd(_read(path, kind))
-    return _bounded(chunks, room)
+    if kind is Kind.ZSTD:
+        yield from _bounded(unzstd(_read(path)), room)
+        return
+    with path.open("rb") as file:
+        yield from _bounded(gunzipped(file), room)
 
 
 def _bounded(chunks: Iterator[bytes], room: int) -> Iterator[bytes]:
@@ -208,50 +207,6 @@ def _bounded(chunks: Iterator[bytes], room: int) -> Iterator[bytes]:
 
 def _too_much(room: int) -> str:
     return f"it unpacks to more than the {room / MIB:,.0f} MiB that may be used"
-
-
-def _gunzipped(path: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-    except EOFError as error:
-        raise DamagedError("the gzip file ends early", is_short=True) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DamagedError(f"the gzip file: {error}") from error
-
-
-def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Return chunks inflated, over as many frames as there are."""
-    zstd = _zstd()
-    inflater, is_begun = zstd.ZstdDecompressor(), False
-    try:
-        for chunk in chunks:
-            while chunk or not inflater.needs_input:
-                if inflater.eof:
-                    inflater = zstd.ZstdDecompressor()
-                part = inflater.decompress(chunk, CHUNK)
-                is_begun, chunk = True, inflater.unused_data if inflater.eof else b""
-                if part:
-                    yield part
-                if inflater.eof and not chunk:
-                    break
-    except zstd.ZstdError as error:
-        raise DamagedError(f"the zstd data: {error}") from error
-    if is_begun and not inflater.eof:
-        raise DamagedError("the zstd data ends early", is_short=True)
-
-
-def _zstd() -> ModuleType:
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
-    except ImportError:
-        raise NotTriedError(Reason.UNSUPPORTED, "zstd is not installed here: pip install backports.zstd") from None
-    module: ModuleType = zstd
-    return module
 
 
 def _first(chunks: Iterator[bytes]) -> bytes:
