@@ -65,6 +65,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Judge databases at the event's time; one that cannot be judged does not stop the others."""
     now = parse_time(event["time"], name="time")
     logger.set_correlation_id(event.get("id") or context.aws_request_id)
+    metrics.add_metric(name="AuditsStarted", unit=MetricUnit.Count, value=1)
     found: list[Assessment] = []
     failure: TransientError | None = None
     for database in meant(event, now):

@@ -29,6 +29,10 @@ REPORTS = Path(__file__).parents[1] / "data" / "backup"
 MISSED, MET = "backup.objective_missed", "backup.objective_met"
 
 
+class CrashError(BaseException):
+    """The function was killed."""
+
+
 @pytest.fixture
 def auditor(aws, load_handler, monkeypatch):
     aws.client("s3").create_bucket(Bucket=BUCKET)
@@ -98,6 +102,40 @@ def test_a_bus_that_refuses_is_told_by_the_next_run_under_the_same_id(auditor, a
     auditor.lambda_handler(clock(NOW + timedelta(minutes=75)), context)
     auditor.lambda_handler(clock(NOW + timedelta(minutes=90)), context)
     assert [one["id"] for one in auditor.bus.told] == [owed[0]["id"]]
+
+
+@pytest.mark.parametrize("step", range(5))  # save, publish, save, note: before the first, and after each
+def test_an_audit_that_is_killed_at_any_step_has_told_each_thing_once_after_the_next(
+    auditor, aws, context, monkeypatch, step
+):
+    store(aws, dumps=good(), verifications=[verification(5)])
+    done = []
+
+    def dying(call):
+        def step_of(*arguments):
+            if len(done) == step:
+                done.append("died")
+                raise CrashError
+            answer = call(*arguments)
+            done.append(call.__name__)
+            if len(done) == step:
+                done.append("died")
+                raise CrashError  # it was done, and nobody heard of it
+            return answer
+
+        return step_of
+
+    for holder, name in ((auditor.assessments, "save"), (auditor.assessments, "note"), (auditor.bus, "publish")):
+        monkeypatch.setattr(holder, name, dying(getattr(holder, name)))
+    late = NOW + timedelta(minutes=60)
+    try:
+        auditor.lambda_handler(clock(late), context)
+    except CrashError:
+        auditor.lambda_handler(clock(late + timedelta(minutes=15)), context)
+    auditor.lambda_handler(clock(late + timedelta(minutes=30)), context)
+    assert {one["data"]["objective"] for one in auditor.bus.told} == {"freshness"}
+    assert len({one["id"] for one in auditor.bus.told}) == 1
+    assert auditor.assessments.find("orders").owed == ()
 
 
 def test_of_two_audits_at_once_one_tells(auditor, aws, context, monkeypatch):
