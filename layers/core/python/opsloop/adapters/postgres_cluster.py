@@ -14,7 +14,7 @@ from pathlib import Path
 
 from opsloop.adapters.postgres_sandbox import runs_as
 
-_SECRET = "password"  # the name of a file
+_FILE = "password"  # the name of a file
 
 
 def name_of(*made_by: str) -> str:
@@ -28,7 +28,7 @@ def fresh(data: Path, name: str) -> str | None:
     try:
         if not _is_ours(home):
             return None
-        password = (home / _SECRET).read_text(encoding="ascii")
+        password = (home / _FILE).read_text(encoding="ascii")
         shutil.copytree(home / "data", data, copy_function=shutil.copyfile)
         _give(data)
     except OSError:  # no room, or somebody is cleaning up: initdb says more
@@ -44,7 +44,7 @@ def keep(data: Path, password: str, name: str) -> None:
     try:
         with suppress(OSError):
             shutil.copytree(data, scratch / "data", copy_function=shutil.copyfile)
-            (scratch / _SECRET).write_text(password, encoding="ascii")
+            (scratch / _FILE).write_text(password, encoding="ascii")
             scratch.rename(home)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
