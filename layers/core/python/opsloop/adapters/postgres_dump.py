@@ -33,6 +33,7 @@ CHUNK_BYTES = 1 << 18
 STDERR_BYTES = 1 << 16  # the end of what pg_dump said is kept
 OLDEST = 120_000  # the facts are asked in the catalogs' shape since 12
 LOCK_TIMEOUT_S = 60.0
+GRACE_S = 5.0  # for pg_dump to cancel on the server what it waits for there
 FORMATS = {
     Format.CUSTOM: ("--format=custom", "--compress=gzip"),
     Format.SQL_GZ: ("--format=plain", "--compress=gzip"),
@@ -184,6 +185,7 @@ class _Run:
         secret = {"PGPASSWORD": login.password} if login.password else {"PGPASSFILE": "/nonexistent"}
         environment = {**tools.environment, **secret}
         digest, size, first, last = sha256(), 0, b"", b""
+        progress("dump", 0, self.facts.size_bytes)
         with _child(self.arguments(), environment, seconds) as child:
             for chunk in child.chunks():
                 digest.update(chunk)
@@ -238,7 +240,7 @@ class _Child:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=5)
+                self._process.wait(timeout=GRACE_S)
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()

@@ -43,7 +43,6 @@ def check_rights(
     """Raise ``PermanentError`` that names the first relations that the role cannot read, and what it lacks."""
     with connection.transaction(force_rollback=True):
         prepare(connection)
-        connection.execute("SET LOCAL row_security = on")  # off would say that no table has it
         found = rows_of(connection, _filled(connection, RIGHTS, schemas, exclude_schemas))
     for lacks, remedy in _REMEDIES.items():
         names = [identifier([schema, name]) for one, schema, name in found if one == lacks]
