@@ -72,11 +72,14 @@ def sessions(dsn: str, state: str = "") -> list[int]:
 
 def children() -> list[int]:
     """Return the pg_dump processes that this process has started."""
-    found = []
+    pids: list[str] = []
     for thread in Path(f"/proc/{os.getpid()}/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # a thread, or a process, that has just ended
-            every = [int(pid) for pid in (thread / "children").read_text().split()]
-            found += [pid for pid in every if b"--snapshot=" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            pids += (thread / "children").read_text().split()
+    found = []
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(pid)] if b"--snapshot=" in Path(f"/proc/{pid}/cmdline").read_bytes() else []
     return found
 
 
