@@ -1,7 +1,8 @@
 """A runbook as a test reads it: its commands word for word, and what the page says that each prints.
 
 A block of ``sh`` is run by bash; a block of ``text`` right behind it is what it prints, on both streams. Figures of the
-page stand for any figure, ``...`` for anything, and a name of the page's settings for the value that the test gives it.
+page stand for any figure, ``...`` for anything (alone on a line: for any lines), and a name of the page's settings for
+the value that the test gives it.
 """
 
 import os
@@ -78,8 +79,9 @@ def run(step: Step, settings: Mapping[str, str], examples: Mapping[str, str], fo
 
 def matches(expected: str, printed: str, examples: Mapping[str, str]) -> bool:
     """Return whether ``printed`` is what the page shows, but for figures; ``examples``: page word -> pattern."""
-    pattern = r"\s*\n".join(_pattern(line, examples) for line in expected.rstrip().splitlines())
-    return re.fullmatch(pattern, printed.rstrip(), re.S if "\n..." in expected else 0) is not None
+    lines = expected.rstrip().splitlines()
+    patterns = [r"(?:[ \t]*\n.*)*?" if line == "..." else rf"\s*\n{_pattern(line, examples)}" for line in lines]
+    return re.fullmatch("".join(patterns), f"\n{printed.rstrip()}") is not None
 
 
 def _pattern(line: str, examples: Mapping[str, str]) -> str:

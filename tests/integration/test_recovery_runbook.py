@@ -161,7 +161,9 @@ def test_a_page_with_a_broken_command_or_another_output_fails(tmp_path: Path, co
         ("in db2.example:5432/orders", "in /tmp/x:5433/orders", True),
         ("in db2.example:5432/orders", "in /tmp/x:5433/payments", False),
         ("proven\n...\nend", "proven\none\ntwo\nend", True),
+        ("proven\n...\nend", "proven\nend", True),
         ("proven\n...\nend", "proven\nend of it", False),
+        ("proven ... end", "proven\nend", False),
         ("proven", "proven\nand more", False),
     ],
 )
