@@ -62,6 +62,7 @@ class SharedEngine(PostgresEngine):
             self.look(copy)
         finally:
             if copy is not None:
+                copy.close()
                 self.server.drop_database(copy.name)
 
 

@@ -92,6 +92,9 @@ class Engine:
     def restore(self, _told: Told) -> Outcome:
         return self._step("restore") or Outcome()
 
+    def begin_check(self) -> None:
+        self._step("begin")
+
     def facts(self, _manifest: Manifest) -> Manifest:
         self._step("facts")
         return self.found
@@ -128,7 +131,7 @@ def test_a_copy_equal_to_its_manifest_is_proven_and_gone() -> None:
     engine = Engine()
     found = _verified(engine, assertions=(Assertion("a", "SELECT true"),))
     assert (found.verdict, found.reason, found.findings) == (Verdict.PROVEN, None, ())
-    assert engine.steps == ["start", "restore", "facts", "check", "ask", "gone"]
+    assert engine.steps == ["start", "restore", "begin", "facts", "check", "ask", "gone"]
     assert (found.peak_memory_bytes, found.restored_bytes, found.taken_at) == (123, 4_096, MANIFEST.taken_at)
 
 
@@ -142,7 +145,7 @@ def test_a_copy_without_tables_is_empty_not_restorable() -> None:
     assert _verified(engine, manifest=None).reason is Reason.EMPTY
 
 
-@pytest.mark.parametrize("step", ["start", "restore", "facts", "check", "ask"])
+@pytest.mark.parametrize("step", ["start", "restore", "begin", "facts", "check", "ask"])
 @pytest.mark.parametrize("reason", sorted(OURS))
 def test_what_fails_because_of_us_is_unknown_and_never_good(step: str, reason: Reason) -> None:
     engine = Engine(**{step: NotTriedError(reason, "the disk is full")})

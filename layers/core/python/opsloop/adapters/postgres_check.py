@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from opsloop.adapters.postgres_binaries import tools
 from opsloop.adapters.postgres_facts import read_facts
 from opsloop.adapters.postgres_prepare import add_amcheck
-from opsloop.adapters.postgres_sandbox import run_confined, start_confined
+from opsloop.adapters.postgres_sandbox import check_confined, kill_session, start_confined
 from opsloop.adapters.postgres_server import ADMIN, Server
 from opsloop.adapters.postgres_stderr import Errors
 from opsloop.adapters.postgres_trouble import ours
@@ -41,6 +41,8 @@ class Checks:
 
     def __init__(self, server: Server, name: str, limits: Limits) -> None:
         self.server, self.name, self.limits = server, name, limits
+        self._amcheck: subprocess.Popen[bytes] | None = None
+        self._snapshot: psycopg.Connection[Any] | None = None
 
     def name_for_libpq(self) -> str:
         """Return the database as PostgreSQL's programs take it, whatever is in its name."""
@@ -62,7 +64,8 @@ class Checks:
 
     def facts(self, manifest: Manifest) -> Manifest:
         """Return what is in the copy, read by the statements that made the manifest."""
-        with ours(self.server), self.connect("-c search_path=") as connection:
+        with ours(self.server), self._snapshot or self.connect("-c search_path=") as connection:
+            self._snapshot = None
             return read_facts(connection, like=manifest)
 
     def tables(self) -> int:
@@ -77,31 +80,58 @@ class Checks:
             row = connection.execute("select pg_catalog.pg_database_size(%s)", (self.name,)).fetchone()
             return int(row[0]) if row else 0
 
-    def check(self, told: Told) -> Outcome:
-        """Look for damage in tables and B-tree indexes with pg_amcheck."""
-        told(0, 0)
-        command: list[str | Path] = [tools().pg_amcheck, "--jobs=2", "--no-password", self.name_for_libpq()]
+    def begin_check(self) -> None:
+        """Let pg_amcheck look for damage beside us, on another core, until ``check`` takes its answer.
+
+        The snapshot that ``facts`` will read is taken first, so that amcheck itself is not among the copy's objects.
+        """
         strict = "-c search_path=pg_catalog -c event_triggers=off -c default_transaction_read_only=off"
+        command: list[str | Path] = [tools().pg_amcheck, "--jobs=2", "--no-password", self.name_for_libpq()]
         with ours(self.server):
+            self._snapshot = self.connect("-c search_path=")
+            self._snapshot.execute("begin isolation level repeatable read, read only")
+            self._snapshot.execute("select 1")
             with psycopg.connect(self.server.dsn(self.name, ADMIN), options=strict, autocommit=True) as connection:
                 add_amcheck(connection)
-            done = run_confined(
+            self._amcheck = start_confined(
                 command,
                 environment=self.server.environment(self.name),
                 folder=self.server.folder,
-                timeout_s=self.limits.seconds,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
-            if done.returncode not in (0, AMCHECK_DAMAGED):
+
+    def close(self) -> None:
+        """End what is still running and connected."""
+        if self._amcheck is not None:
+            kill_session(self._amcheck)
+            self._amcheck.communicate()
+            self._amcheck = None
+        if self._snapshot is not None:
+            self._snapshot.close()
+            self._snapshot = None
+
+    def check(self, told: Told) -> Outcome:
+        """Look for damage in tables and B-tree indexes with pg_amcheck."""
+        told(0, 0)
+        if self._amcheck is None:
+            self.begin_check()
+        process = cast("subprocess.Popen[bytes]", self._amcheck)
+        with ours(self.server):
+            stdout, stderr = process.communicate(timeout=self.limits.seconds)
+            self._amcheck = None
+            check_confined(process.returncode, stderr)
+            if process.returncode not in (0, AMCHECK_DAMAGED):
                 self.server.check()
-                said = " ".join(done.stderr.decode(errors="replace").split())[:500]
-                raise NotTriedError(Reason.NOT_STARTED, f"pg_amcheck ended with status {done.returncode}: {said}")
-        lines = done.stdout.decode(errors="replace").splitlines()
+                said = " ".join(stderr.decode(errors="replace").split())[:500]
+                raise NotTriedError(Reason.NOT_STARTED, f"pg_amcheck ended with status {process.returncode}: {said}")
+        lines = stdout.decode(errors="replace").splitlines()
         found = [
             Finding(Reason.CORRUPT, line.rstrip(":"), "no damage", after.strip()[:500])
             for line, after in pairwise(lines)
             if not line.startswith(" ") and after.startswith(" ")
         ]
-        if done.returncode and not found:
+        if process.returncode and not found:
             found = [Finding(Reason.CORRUPT, "pg_amcheck", "no damage", " ".join(lines)[:500])]
         return Outcome(tuple(found[:MAX_DAMAGED]), {}, bounded(lines))
 

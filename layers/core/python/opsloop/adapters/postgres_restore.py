@@ -83,12 +83,15 @@ class PostgresEngine:
         self._peak = 0
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
         server = Server(folder, bounds, _LOCKS | (_PARALLEL if (os.cpu_count() or 1) > 1 else {}))
+        copy = None
         try:
             with ours(server):
                 server.start()
                 copy = RestoredCopy(server, dump, needs, database, limits)
             yield copy
         finally:
+            if copy is not None:
+                copy.close()
             server.stop()
             self._peak = server.peak_memory_bytes
             if folder is not None:

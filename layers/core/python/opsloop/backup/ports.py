@@ -77,6 +77,9 @@ class Copy(Protocol):
     def restore(self, told: Told) -> Outcome:
         """Restore the dump; every error of the engine is a finding."""
 
+    def begin_check(self) -> None:
+        """Begin what ``check`` ends, beside what is asked in between."""
+
     def facts(self, manifest: Manifest) -> Manifest:
         """Return what is in the copy, read by the statements that made the manifest."""
 

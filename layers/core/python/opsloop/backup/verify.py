@@ -164,6 +164,7 @@ class _Attempt:
     def _look(self, copy: Copy, needs: Needs) -> None:
         """Compare the copy with the manifest, look for damage, and ask the team's assertions."""
         with self.phase("compare"):
+            copy.begin_check()
             self.tables = copy.tables()
             if self.manifest is not None:
                 ignored = {*NEVER_RESTORED, *not_compared(needs.left_out)}
