@@ -76,7 +76,8 @@ def build(app: App) -> App:
     LogStack(app, "Log", state=state, **common("log"))
     AnomalyStack(app, "Anomaly", state=state, **common("anomaly"))
     AlertStack(app, "Alert", state=state, **_telling(app, stage), **common("alert"))
-    BackupStack(app, "Backup", state=state, runner=None if stage == LOCAL else _network(app), **common("backup"))
+    places = {"runner": None if stage == LOCAL else _network(app), "databases": _databases(app)}
+    BackupStack(app, "Backup", state=state, **places, **common("backup"))
     DashboardStack(app, "Dashboard", state=state, **common("dashboard"))
     HealthStack(app, "Health", state=state, metrics_every=METRICS_EVERY.get(stage), **common("health"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
@@ -107,6 +108,15 @@ def _network(app: App) -> Network:
     if bool(vpc) != bool(subnets):
         raise SystemExit("verify_vpc= and verify_subnets= belong together: subnets that lead to AWS's APIs")
     return Network(vpc, subnets)
+
+
+def _databases(app: App) -> Network | None:
+    """Return from where we dump databases, by ``-c backup_subnets=`` and ``-c backup_group=``; None: from outside."""
+    subnets = [one for one in str(app.node.try_get_context("backup_subnets") or "").split(",") if one]
+    group = str(app.node.try_get_context("backup_group") or "")
+    if bool(subnets) != bool(group):
+        raise SystemExit("backup_subnets= and backup_group= belong together: a security group that databases let in")
+    return Network(subnet_ids=subnets, group_id=group) if group else None
 
 
 def _search(app: App, usual: SearchChoice) -> SearchChoice:

@@ -46,12 +46,22 @@ class BackupStack(Stack):
     """Backup: dumps taken, proven by a real restore, kept, and measured against their objectives."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, state: StateStack, runner: Network | None = None, **kwargs: Any
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        state: StateStack,
+        runner: Network | None = None,
+        databases: Network | None = None,
+        **kwargs: Any,
     ) -> None:
-        """``runner`` says where dumps are restored that are too large for Lambda; None: such a dump stays unknown."""
+        """``runner`` says where dumps are restored that are too large for Lambda; None: such a dump stays unknown.
+
+        ``databases`` says from where databases are reached; None: from the internet.
+        """
         super().__init__(scope, id_, **kwargs)
         layers = Layers(self, "Layers", target=state.deployment.target)
-        self._take(layers, state)
+        self._take(layers, state, databases)
         self._verify(layers, state, runner)
         self._audit(layers, state)
         self._query(layers, state)
@@ -59,7 +69,7 @@ class BackupStack(Stack):
         self._drill(layers, state)
         self._exercise(layers, state)
 
-    def _take(self, layers: Layers, state: StateStack) -> None:
+    def _take(self, layers: Layers, state: StateStack, databases: Network | None) -> None:
         prefix = f"{state.deployment.prefix}/backup/"
         take = OpsFunction(
             self,
@@ -106,6 +116,8 @@ class BackupStack(Stack):
         allow_bucket(take, state.backups, "s3:ListBucket")  # without it, what is not there is refused instead
         allow_bus(take, state.bus, "events:PutEvents")
         self._allow_secrets(take, prefix)
+        if databases:
+            take.join_network(databases.subnet_ids, databases.group_id)
 
     def _allow_secrets(self, take: OpsFunction, prefix: str) -> None:
         arn = f"arn:{self.partition}:secretsmanager:{self.region}:{self.account}:secret:{prefix}*"

@@ -31,10 +31,11 @@ HTTPS = 443
 
 @dataclass(frozen=True)
 class Network:
-    """Where tasks run: subnets of a VPC that is there already, which lead to AWS's APIs; empty: a small VPC of ours."""
+    """A place in a VPC that is there already: its subnets lead to AWS's APIs. Without any, tasks run in one of ours."""
 
     vpc_id: str = ""
     subnet_ids: Sequence[str] = ()
+    group_id: str = ""  # a security group that is there already, for functions
 
 
 class LargerRunner(Construct):

@@ -112,24 +112,45 @@ def test_its_own_network_costs_nothing_and_reaches_s3_and_dynamodb_by_itself(bac
     assert only(backup, "EC2::FlowLog")["TrafficType"] == "REJECT"
 
 
-def test_a_network_that_is_there_already_is_used_as_it_is(new_app: Any, small_layers: Path) -> None:
+@pytest.fixture(scope="module")
+def placed(new_app: Any, small_layers: Path) -> Template:
+    """Return the template of a deployment into networks that are there already."""
     import app as program
     from stacks.constructs import layer_versions
 
+    given = {"verify_vpc": "vpc-1", "verify_subnets": "subnet-1,subnet-2"}
+    given |= {"backup_subnets": "subnet-3,subnet-4", "backup_group": "sg-1"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layer_versions, "build_layer", lambda _name, _target: small_layers)
         patch.delenv("CDK_DEFAULT_ACCOUNT", raising=False)
         patch.delenv("CDK_DEFAULT_REGION", raising=False)
-        given = {"verify_vpc": "vpc-1", "verify_subnets": "subnet-1,subnet-2"}
         assembly = program.build(new_app(stage="prod", python="3.13", **given)).synth()
-        (path,) = [one.template_full_path for one in assembly.stacks if one.id == "Backup"]
-        template = json.loads(Path(path).read_text())
-        assert resources(template, "EC2::VPC") == {}
-        assert only(template, "EC2::SecurityGroup")["VpcId"] == "vpc-1"
-        _, _, function = functions({"Backup": template})["backup_verify"]
-        assert function["Environment"]["Variables"]["RUNNER_SUBNETS"] == "subnet-1,subnet-2"
-        with pytest.raises(SystemExit, match="belong together"):
-            program.build(new_app(stage="prod", python="3.13", verify_vpc="vpc-1"))
+    (path,) = [one.template_full_path for one in assembly.stacks if one.id == "Backup"]
+    template: Template = json.loads(Path(path).read_text())
+    return template
+
+
+def test_a_network_that_is_there_already_is_used_as_it_is(placed: Template) -> None:
+    assert resources(placed, "EC2::VPC") == {}
+    assert only(placed, "EC2::SecurityGroup")["VpcId"] == "vpc-1"
+    _, _, function = functions({"Backup": placed})["backup_verify"]
+    assert function["Environment"]["Variables"]["RUNNER_SUBNETS"] == "subnet-1,subnet-2"
+
+
+def test_databases_in_a_network_are_dumped_from_within_it(placed: Template, backup: Template) -> None:
+    assert "VpcConfig" not in functions({"Backup": backup})["backup_take"][2]
+    wanted = {"SubnetIds": ["subnet-3", "subnet-4"], "SecurityGroupIds": ["sg-1"]}
+    found = functions({"Backup": placed})
+    assert [name for name, one in found.items() if one[2].get("VpcConfig") == wanted] == ["backup_take"]
+
+
+@pytest.mark.parametrize("alone", ["verify_vpc", "verify_subnets", "backup_subnets", "backup_group"])
+def test_half_a_network_is_refused(alone: str, new_app: Any) -> None:
+    import app as program
+
+    read = program._network if alone.startswith("verify") else program._databases
+    with pytest.raises(SystemExit, match="belong together"):
+        read(new_app(stage="prod", **{alone: "x-1"}))
 
 
 def test_the_local_cloud_has_no_larger_runner(local: dict[str, Template]) -> None:
