@@ -77,7 +77,7 @@ CALL = Choice(
     description="Client spans of the service whose names are not those of HTTP calls.",
     options=((NO_CALL, NO_CALL),),
     question=_operations("client"),
-    refused=rf"(?:{HTTP_METHODS})(?:\s|$)",
+    refused=rf"(?:HTTP\s+)?(?:{HTTP_METHODS})(?:\s+/|\s*$)",  # DELETE /orders is HTTP, DELETE orders is SQL
 )
 RESOLUTION = Choice(
     name="resolution",
