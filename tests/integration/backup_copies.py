@@ -100,7 +100,9 @@ class Copy:
     def changed(self, statement: str) -> Iterator[tuple[Finding, ...]]:
         """Give what differs after ``statement``, and undo it."""
         with self.server.admin(self.database) as connection, connection.transaction(force_rollback=True):
-            connection.execute(statement.encode())
+            if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+                connection.execute("SET client_encoding = 'LATIN1'")
+            connection.execute(statement.encode(connection.info.encoding))
             yield compare(self.manifest, facts_in(connection, self.manifest))[0]
 
 

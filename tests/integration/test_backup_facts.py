@@ -242,7 +242,15 @@ def test_a_filter_leaves_what_pg_dump_leaves(
     assert manifest.large_objects["count"] == 4
 
 
-@pytest.mark.parametrize(("encoding", "copied"), [("LATIN1", "UTF8"), ("SQL_ASCII", "SQL_ASCII"), ("EUC_JP", "EUC_JP")])
+@pytest.mark.parametrize(
+    ("encoding", "copied", "text", "codec"),
+    [
+        ("LATIN1", "UTF8", "é", "latin-1"),
+        ("EUC_JP", "EUC_JP", "日本", "euc_jp"),
+        ("SQL_ASCII", "SQL_ASCII", "é", "latin-1"),  # bytes that are no UTF-8
+        ("SQL_ASCII", "SQL_ASCII", "é", "utf-8"),
+    ],
+)
 def test_texts_of_another_encoding_are_compared_as_what_they_say(
     debian_server: DebianServer,
     embedded_server: Server,
@@ -250,29 +258,31 @@ def test_texts_of_another_encoding_are_compared_as_what_they_say(
     monkeypatch: pytest.MonkeyPatch,
     encoding: str,
     copied: str,
+    text: str,
+    codec: str,
 ) -> None:
     monkeypatch.setattr(postgres_facts, "sample_size", lambda rows, _size, *, has_key: 7 if has_key else rows)
     name = f"enc_{encoding.lower()}"
-    text = "日本" if encoding == "EUC_JP" else "é"
     with psycopg.connect(debian_server.dsn(user="postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode())
     dsn = debian_server.dsn(name, "postgres")
-    client = "UTF8" if encoding == "SQL_ASCII" else encoding
-    python = {"UTF8": "utf-8", "LATIN1": "latin-1", "EUC_JP": "euc_jp"}[client]
+    client = "LATIN1" if encoding == "SQL_ASCII" else encoding
+    statements = f"""CREATE SCHEMA "{text}"; CREATE TABLE "{text}"."t{text}" (k text PRIMARY KEY, v text);
+        INSERT INTO "{text}"."t{text}" SELECT '{text}' || i, repeat('{text}', 9) FROM generate_series(1, 30) i;
+        CREATE TABLE "{text}".keyless AS SELECT * FROM "{text}"."t{text}" """  # noqa: S608 -- a letter
     with psycopg.connect(dsn, autocommit=True, client_encoding=client) as connection:
-        statements = f"""CREATE TABLE "t{text}" (k text PRIMARY KEY, v text);
-            INSERT INTO "t{text}" SELECT '{text}' || i, repeat('{text}', 9) FROM generate_series(1, 30) i;
-            CREATE TABLE keyless AS SELECT * FROM "t{text}" """  # noqa: S608 -- a letter
-        connection.execute(statements.encode(python))
+        connection.execute(statements.encode(codec))
     try:
         sink = KeptSink()
         manifest = source_of(dsn).take(sink)
-        assert f'public."t{text}"' in manifest.tables
+        assert list(manifest.tables) == [f'"{text}".keyless', f'"{text}"."t{text}"']
         embedded_server.create_database(name, encoding=copied)
         restore(embedded_server, name, bytes(sink.content), tmp_path)
         copy = Copy(embedded_server, name, manifest)
         assert copy.differences() == ()
-        with copy.changed("UPDATE keyless SET v = replace(v, left(v, 1), '?')") as findings:
+        schema = text.encode(codec).decode("latin-1") if encoding == "SQL_ASCII" else text
+        loss = f'UPDATE "{schema}".keyless SET v = replace(v, left(v, 1), $$?$$)'  # noqa: S608 -- a letter
+        with copy.changed(loss) as findings:
             assert [one.reason for one in findings] == [R.ROW_SAMPLE_MISMATCH]
     finally:
         embedded_server.drop_database(name)

@@ -144,8 +144,11 @@ def sequences_now(connection: Connection, facts: Manifest) -> dict[str, tuple[in
 
 
 def prepare(connection: Connection) -> None:
-    """Make the session strict, until the transaction's end."""
-    encoding = _value(connection, "SHOW server_encoding")
+    """Make the session strict, until the transaction's end.
+
+    A server without an encoding has bytes: as LATIN1 every byte is a letter, and comes back as it was.
+    """
+    encoding = connection.info.parameter_status("server_encoding")
     settings = {**SETTINGS, "client_encoding": "LATIN1" if encoding == "SQL_ASCII" else "UTF8"}
     rows_of_nothing(connection, "; ".join(f"SET LOCAL {name} = {literal(value)}" for name, value in settings.items()))
 
@@ -153,15 +156,13 @@ def prepare(connection: Connection) -> None:
 def selected(connection: Connection, schemas: Sequence[str], exclude_schemas: Sequence[str]) -> dict[int, str]:
     """Return the schemas that a filter leaves, by oid."""
     statement = NAMESPACES
-    if schemas:
-        statement += f" AND nspname ~ {literal(schema_expression(schemas))}"
-    if exclude_schemas:
-        statement += f" AND nspname !~ {literal(schema_expression(exclude_schemas))}"
+    for operator, patterns in (("~", schemas), ("!~", exclude_schemas)):
+        if patterns:
+            expression = schema_expression(patterns)
+            if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+                expression = expression.encode().decode("latin-1")  # the bytes that pg_dump would send
+            statement += f" AND nspname {operator} {literal(expression)}"
     return dict(rows_of(connection, statement))
-
-
-def _value(connection: Connection, statement: str) -> Any:
-    return rows_of(connection, statement)[0][0]
 
 
 @dataclass
