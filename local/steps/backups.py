@@ -41,7 +41,7 @@ def show(state: StateDir) -> None:
     if known.get("told"):
         console.print("What could be recovered at this moment: `opsloop backup list`.")
         return
-    with step("Waiting until a dump of each database is restored and compared") as say:
+    with step("Waiting for a dump of each database to be proven") as say:
         proven = wait_until_proven(state, known["asked"], say)
     for name, dump in proven.items():
         console.print(as_line(name, dump), markup=False, highlight=False, soft_wrap=True)
