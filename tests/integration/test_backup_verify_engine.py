@@ -12,11 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from opsloop.adapters.postgres_binaries import tools
 from opsloop.adapters.postgres_facts import read_facts
 from opsloop.adapters.postgres_files import DumpFiles
-from opsloop.adapters.postgres_restore import verifier_here
+from opsloop.adapters.postgres_restore import RestoredCopy, verifier_here
 from opsloop.backup.blocks import uncompressed
 from opsloop.backup.contents import read_contents
 from opsloop.backup.model import Manifest, Reason, Verdict
@@ -359,3 +360,28 @@ def test_dumps_too_large_for_one_transaction_are_restored_in_several(
     for path in (custom, source.dump("--format=plain")):
         found = verifying.file(path, source.manifest(path), source_name=source.name)
         assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
+
+
+def _damage(copy: RestoredCopy) -> None:
+    """Put zeros over the first data page of an index, in a copy of the database that no buffer holds yet."""
+    with copy.connect("-c search_path=") as connection:
+        row = connection.execute("select relfilenode from pg_class where relname = 'child_pkey'").fetchone()
+    assert row is not None
+    with copy.server.admin() as connection:
+        old, new = (sql.Identifier(name) for name in (f"{copy.name} before", copy.name))
+        connection.execute(sql.SQL("alter database {} rename to {}").format(new, old))
+        connection.execute(sql.SQL("create database {} template {} strategy file_copy owner restorer").format(new, old))
+        connection.execute(sql.SQL("drop database {}").format(old))
+        oid = connection.execute("select oid from pg_database where datname = %s", (copy.name,)).fetchone()
+    assert oid is not None
+    with (copy.server.folder / "data" / "base" / str(oid[0]) / str(row[0])).open("r+b") as file:
+        file.seek(8192)
+        file.write(bytes(8192))
+
+
+def test_damage_in_the_copy_is_found(verifying: Bench, custom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = RestoredCopy.begin_check
+    monkeypatch.setattr(RestoredCopy, "begin_check", lambda copy: (_damage(copy), begin(copy)))
+    found = verifying.file(custom)
+    assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.CORRUPT)
+    assert "child_pkey" in found.findings[0].where
