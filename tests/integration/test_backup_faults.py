@@ -16,7 +16,7 @@ from opsloop.backup.prove import ATTEMPTS, MOST_ATTEMPTS, Prover
 from opsloop.backup.stores import Job
 from opsloop.backup.take import TakeState
 from opsloop.backup.taking import Taker, TakingStores
-from opsloop.errors import DependencyUnavailableError, TransientError
+from opsloop.errors import DependencyUnavailableError, PermanentError, TransientError
 from tests.backup_memory import (
     DATABASES,
     START,
@@ -214,6 +214,34 @@ def test_a_worker_that_is_killed_each_time_ends_in_a_verdict():
     found = prove(memory, verifier=Deadly()).verification
     assert (found.verdict, found.reason) == (Verdict.UNKNOWN, Reason.TOO_LARGE)
     assert f"{ATTEMPTS} attempts ended without a verdict" in found.detail
+
+
+def test_what_killed_every_small_worker_is_tried_by_the_larger_machine():
+    memory, asked = world(), list[Job]()
+
+    class Deadly(FixedVerifier):
+        def verify(self, *_facts: Any) -> Any:
+            raise KilledError
+
+    for _ in range(ATTEMPTS):
+        memory.now += LEASE
+        with pytest.raises(KilledError):
+            prove(memory, verifier=Deadly(), shop=Workshop(memory, larger=asked))
+    memory.now += LEASE
+    assert prove(memory, verifier=Deadly(), shop=Workshop(memory, larger=asked)).is_handed_over
+    assert prove(memory, asked[0], shop=Workshop(memory, is_runner=True)).verification.verdict is Verdict.PROVEN
+    check_proven_once(memory)
+
+
+def test_a_larger_machine_that_is_refused_makes_the_verdict_unknown():
+    class Refused(Workshop):
+        def ask_larger(self, *_facts: Any) -> bool:
+            raise PermanentError("runner: AccessDeniedException")
+
+    memory, small = world(), FixedVerifier(Verdict.UNKNOWN, Reason.TOO_LARGE)
+    found = prove(memory, verifier=small, shop=Refused(memory)).verification
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, Reason.TOO_LARGE)
+    assert found.detail.endswith("the larger runner cannot be started: runner: AccessDeniedException")
 
 
 def test_a_message_that_comes_after_its_claim_expired_gives_no_second_verdict():

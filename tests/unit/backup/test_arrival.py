@@ -37,6 +37,11 @@ def test_the_same_version_again_keeps_what_is_known_of_it():
     assert again == replace(known, legal_hold=True)
 
 
+def test_what_was_deleted_and_brought_back_is_there():
+    known = replace(registered(NAME, STORED, MANIFEST, None, PUT_AT), deleted_at=START, deleted_why="pruned")
+    assert registered(NAME, STORED, MANIFEST, known, PUT_AT).deleted_at is None
+
+
 def test_another_version_is_another_dump_of_which_nothing_is_proven():
     known = replace(registered(NAME, STORED, MANIFEST, None, PUT_AT), verdict=Verdict.PROVEN, revision=7)
     found = registered(NAME, replace(STORED, version="v2"), MANIFEST, known, PUT_AT)

@@ -101,6 +101,8 @@ def registered(
         wal_lsn=described.wal_lsn or known.wal_lsn,
         legal_hold=stored.legal_hold,
         locked_until=stored.locked_until,
+        deleted_at=None,  # it is there, whatever was thought of it
+        deleted_why="",
     )
 
 

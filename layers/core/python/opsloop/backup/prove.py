@@ -24,7 +24,7 @@ from opsloop.backup.wanted import Progress
 from opsloop.catalog import Database
 from opsloop.clock import parse_time
 from opsloop.dataclass import dataclass, replace
-from opsloop.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
+from opsloop.errors import ConflictError, InvalidInputError, NotFoundError, PermanentError, TransientError
 
 ATTEMPTS = 4  # at one job by this machine; then it is taken to be too large
 MOST_ATTEMPTS = 8  # with those of a larger one; then the verdict is that it could not be tried
@@ -95,6 +95,7 @@ class Prover:
         self._databases, self._stores, self._bucket = databases, stores, bucket
         self._verifier, self._workshop, self._outbox = verifier, workshop, outbox
         self._holder, self._clock = holder, clock
+        self._most = MOST_ATTEMPTS if workshop.is_runner else ATTEMPTS
 
     def prove(self, job: Job, progress: Progress = lambda _phase, _done, _whole: None) -> Outcome:
         """Do ``job`` unless it is done or somebody is at it.
@@ -119,7 +120,7 @@ class Prover:
                 return Outcome()
             return self._work(job, claim, progress)
         except TransientError as error:
-            if claim.attempts >= ATTEMPTS:
+            if claim.attempts >= self._most:
                 now = self._clock()
                 return self._conclude(
                     job, claim, could_not(job_facts(job), Reason.NOT_STARTED, error.message, now, now)
@@ -157,7 +158,7 @@ class Prover:
         if fault is not None:
             failed = could_not(facts, Reason.CORRUPT, fault.found, began, self._clock())
             return self._conclude(job, claim, replace(failed, verdict=Verdict.FAILED, findings=(fault,)))
-        if claim.attempts > ATTEMPTS:
+        if claim.attempts > self._most:
             text = (
                 f"{claim.attempts - 1} attempts ended without a verdict: each ran out of time or memory, or was killed"
             )
@@ -168,7 +169,7 @@ class Prover:
             verification = could_not(facts, Reason.NOT_FOUND, error.message, began, self._clock())
         if verification.reason is Reason.TOO_LARGE:
             return self._too_large(job, claim, verification)
-        if verification.reason is Reason.NOT_STARTED and claim.attempts < ATTEMPTS:
+        if verification.reason is Reason.NOT_STARTED and claim.attempts < self._most:
             self._let_go(claim)
             return Outcome(again_s=RETRY_S * claim.attempts, why=verification.detail)
         return self._conclude(job, claim, verification)
@@ -244,11 +245,13 @@ class Prover:
             try:
                 if shop.ask_larger(job, claim.attempts):
                     return Outcome(is_handed_over=True, again_s=START_WITHIN_S, why=verification.detail)
+                more = "; there is no larger runner on this stage"
             except TransientError:
                 self._let_go(waiting)
                 raise
+            except PermanentError as error:
+                more = f"; the larger runner cannot be started: {error.message}"
             claim = waiting
-            more = "; there is no larger runner on this stage"
             verification = replace(verification, detail=f"{verification.detail}{more}")
         return self._conclude(job, claim, verification)
 
