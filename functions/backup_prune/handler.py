@@ -17,7 +17,8 @@ from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.backup.prune import Done, Pruner, pruned, suggested
 from opsloop.backup.retention_hold import Keeper
 from opsloop.backup.retention_record import DeletionState, database_of, deletion_json, plan_json
-from opsloop.catalog import Database
+from opsloop.backup.retention_source import advice
+from opsloop.catalog import Database, RetentionClass
 from opsloop.clock import format_time, parse_time
 from opsloop.dataclass import dataclass
 from opsloop.errors import InvalidInputError, NotFoundError, TransientError
@@ -127,13 +128,15 @@ def prune(
     """Return how many deletions were suggested for ``database``, and what was done: stored and told first."""
     chosen = catalog.retention[database.retention]
     found = pruner.plan(database, chosen, now)
-    deletions.keep_plan(plan_json(database.name, chosen, found, now, is_stopped=not settings.backup_prune_enabled))
+    is_stopped = not settings.backup_prune_enabled
+    others = advice_on(database, chosen, now)
+    deletions.keep_plan(plan_json(database.name, chosen, found, now, is_stopped=is_stopped, advice=others))
     day = f"{database.name}/{format_time(now)}"
     if found.delete:
         fact = suggested(database.name, chosen, found)
         logger.info("deletions suggested", database=database.name, count=fact.count, bytes=fact.bytes, mode=fact.mode)
         bus.publish([Event(f"{day}/suggested", database.name, now, fact, correlation_id)])
-    if chosen.mode != "enforce" or not settings.backup_prune_enabled:
+    if chosen.mode != "enforce" or is_stopped:
         return len(found.delete), Done(pruner.end_open(database.name, now))
     done = pruner.carry_out(
         database,
@@ -147,6 +150,16 @@ def prune(
         fact_of_all = pruned(database.name, chosen, Done(tuple(ended), done.left))
         bus.publish([Event(f"{day}/pruned", database.name, now, fact_of_all, correlation_id)])
     return len(found.delete), done
+
+
+def advice_on(database: Database, chosen: RetentionClass, now: datetime) -> list[dict[str, Any]]:
+    """Return what the class would let go of other tools' backups, by their reports in the bucket."""
+    found = []
+    for source in database.sources:
+        if source.report:
+            body, written_at = objects.report(source.report)
+            found.append(advice(source.kind, source.report, body, written_at, chosen, now))
+    return found
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -407,3 +407,22 @@ def test_samples_of_holds_are_answered(world, shelf, event, context):
     handler = world()
     assert handler.lambda_handler(event("backup_prune/hold"), context)["statusCode"] == 200
     assert handler.lambda_handler(event("backup_prune/release"), context)["statusCode"] == 200
+
+
+def test_other_tools_backups_are_advised_on_and_left_alone(aws, world, shelf, run, http_event, context, tokens):
+    shelf("a", 1)
+    backups = [
+        {"label": label, "type": "full", "error": False, "timestamp": {"stop": int((NOW - days * DAY).timestamp())}}
+        for label, days in (("F1", 40), ("F2", 20), ("F3", 3), ("F4", 1))
+    ]
+    report = json.dumps([{"name": "orders", "status": {"code": 0}, "backup": backups}]).encode()
+    key = "reports/orders/pgbackrest.json"
+    aws.client("s3").put_object(Bucket=aws.names["BACKUP_BUCKET"], Key=key, Body=report)
+    sources = [{"kind": "pgbackrest", "report": key}, {"kind": "barman", "report": "reports/orders/none.json"}]
+    handler = world(database={"sources": sources})
+    run(handler)
+    first, second = get(handler, http_event, context, tokens, "/v1/backups/prune")["plans"][0]["advice"]
+    assert [one["dump_id"] for one in first["delete"]] == ["F1", "F2"]
+    assert (first["keep_count"], second["why_not"]) == (2, "the report is not JSON")
+    assert handler.bus.told == []
+    assert key in aws.objects("BACKUP_BUCKET")

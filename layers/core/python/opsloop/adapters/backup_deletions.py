@@ -5,6 +5,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from opsloop.adapters.aws_client import AwsError
@@ -13,6 +14,7 @@ from opsloop.adapters.aws_object_versions import LARGEST_COPY_BYTES, VersionedOb
 from opsloop.adapters.aws_record import body_of, record_of
 from opsloop.backup.prune import Look
 from opsloop.backup.retention_record import Deletion, DeletionState, database_of
+from opsloop.backup.retention_source import MAX_REPORT_BYTES
 from opsloop.dataclass import replace
 from opsloop.errors import ConflictError, DependencyUnavailableError, InvalidInputError, NotFoundError
 
@@ -123,6 +125,17 @@ class DumpObjects:
             return self._objects.mark_deleted(key)
         except AwsError as error:
             raise _unavailable("delete", key, error) from error
+
+    def report(self, key: str) -> tuple[bytes, datetime | None]:
+        """Return another tool's report and when it was stored; nothing and None where there is none."""
+        try:
+            answer = self._objects.get(key)
+        except AwsError as error:
+            if error.code == "NoSuchKey":
+                return b"", None
+            raise _unavailable("read", key, error) from error
+        stored = answer.headers.get("last-modified", "")
+        return answer.body[:MAX_REPORT_BYTES], parsedate_to_datetime(stored) if stored else None
 
     def bring_back(self, key: str, version: str) -> str:
         """Make a hidden version the newest again and return its new id.

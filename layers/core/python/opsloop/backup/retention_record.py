@@ -1,7 +1,7 @@
 """What is written down of retention: each deletion, and the plan that it came from."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -94,8 +94,19 @@ def deletion_json(one: Deletion) -> dict[str, Any]:
     }
 
 
-def plan_json(database: str, chosen: RetentionClass, found: Plan, now: datetime, *, is_stopped: bool) -> dict[str, Any]:
-    """Return a plan as it is stored and as the API gives it. ``is_stopped``: the switch forbids every deletion."""
+def plan_json(
+    database: str,
+    chosen: RetentionClass,
+    found: Plan,
+    now: datetime,
+    *,
+    is_stopped: bool,
+    advice: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return a plan as it is stored and as the API gives it.
+
+    ``is_stopped``: the switch forbids every deletion. ``advice`` is about other tools' backups.
+    """
     return {
         "database": database,
         "retention": chosen.name,
@@ -109,6 +120,7 @@ def plan_json(database: str, chosen: RetentionClass, found: Plan, now: datetime,
         "delete_bytes": sum(one.copy.bytes for one in found.delete),
         "delete": decisions_json(found.delete[:MOST_SHOWN]),
         "keep": decisions_json(found.keep[-MOST_SHOWN:]),
+        "advice": list(advice),
     }
 
 
