@@ -64,7 +64,8 @@ def test_a_dump_that_does_not_restore_says_what_could_be_had_back_by_the_last_au
         "orders: a dump does not restore: truncated",
         "everything up to 2026-11-21 06:00 UTC (6 hours 10 minutes old), by the newest proven dump",
         "pg_restore: error: could not read from input file: end of file",
-        "https://docs.example.com/runbooks/backup-objectives.md",
+        "https://docs.example.com/runbooks/backup-not-proven.md",
+        "https://docs.example.com/runbooks/database-recovery.md",
     ):
         assert text in said
     assert "everything up to 2026-11-21 06:00 UTC" in json.dumps(post.document)

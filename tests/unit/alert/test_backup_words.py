@@ -1,6 +1,7 @@
 """What people read of backups: which database, what is wrong, what can be had back, and where to look."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -56,8 +57,23 @@ def test_a_missed_objective_names_the_database_the_numbers_what_is_left_and_what
     assert [(one.heading, one.lines) for one in found.sections] == [("What would help", tuple(RPO["advice"]))]
     assert found.links == (
         ("Open the backups of orders", "https://ops.example.com/backups/orders"),
-        ("What to do about backups", "https://docs.example.com/runbooks/backup-objectives.md"),
+        ("What to do", "https://docs.example.com/runbooks/backup-objectives.md"),
+        ("Recover orders", "https://docs.example.com/runbooks/database-recovery.md"),
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "page"),
+    [
+        ("backup.failed", NOT_TAKEN, "backup-failed"),
+        ("backup.verification_failed", FAILED, "backup-not-proven"),
+        ("backup.drill_failed", DRILL, "backup-drill"),
+        ("backup.objective_missed", RPO, "backup-objectives"),
+    ],
+)
+def test_the_page_that_says_what_to_do_is_there(kind, data, page):
+    assert dict(of(kind, data).links)["What to do"] == f"https://docs.example.com/runbooks/{page}.md"
+    assert (Path(__file__).parents[3] / "docs" / "runbooks" / f"{page}.md").is_file()
 
 
 @pytest.mark.parametrize(

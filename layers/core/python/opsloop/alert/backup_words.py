@@ -12,7 +12,13 @@ from opsloop.clock import parse_time
 from opsloop.errors import InvalidInputError
 
 MOST_LISTED = 8
-RUNBOOK = "backup-objectives.md"
+OBJECTIVES = "backup-objectives.md"
+RECOVERY = "database-recovery.md"
+_PAGES = {
+    "backup.failed": "backup-failed.md",
+    "backup.verification_failed": "backup-not-proven.md",
+    "backup.drill_failed": "backup-drill.md",
+}
 _MISSED = {"rpo": "its RPO is missed", "rto": "its RTO is missed", "sources": "another tool reports faults"}
 _UNKNOWN = {
     "freshness": "whether its dumps are new enough is not known",
@@ -161,7 +167,7 @@ def _facts(telling: Telling, database: str, places: Places) -> list[tuple[str, s
     if telling.service:
         facts.append(("Service", line(telling.service, 128)))
     if not places.runbooks:
-        facts.append(("What to do", f"docs/runbooks/{RUNBOOK}"))
+        facts.append(("What to do", f"docs/runbooks/{_page(telling)}"))
     return facts
 
 
@@ -213,10 +219,16 @@ def _links(telling: Telling, database: str, places: Places) -> list[tuple[str, s
     elif places.api:
         links.append(("The backups, as JSON (needs a key)", f"{places.api}/v1/backups{f'/{path}' if path else ''}"))
     if places.runbooks:
-        links.append(("What to do about backups", f"{places.runbooks}/{RUNBOOK}"))
+        links.append(("What to do", f"{places.runbooks}/{_page(telling)}"))
+        if database:
+            links.append((f"Recover {database}", f"{places.runbooks}/{RECOVERY}"))
     if page := places.runbook_of(telling.service) if telling.service else "":
         links.append((f"Runbook of {line(telling.service, 60)}", page))
     return links
+
+
+def _page(telling: Telling) -> str:
+    return _PAGES.get(str(telling.data.get("event")), OBJECTIVES)
 
 
 def _listed(lines: list[str]) -> tuple[str, ...]:
