@@ -14,7 +14,7 @@ from opsloop.adapters.postgres_restore import verifier_here
 from opsloop.backup.damage import CONTROLS, DONE_TO_DATABASE, Specimen
 from opsloop.backup.drill import Drill, Trial, run
 from opsloop.backup.model import Verdict, Verification
-from tests.integration.test_backup_prune import Bus
+from tests.integration.backup_pruning import Bus
 
 NOW = datetime(2026, 11, 21, 2, 40, tzinfo=UTC)  # of the scheduled sample
 

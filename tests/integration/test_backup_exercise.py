@@ -16,9 +16,9 @@ from opsloop.backup.drill import Drill, Trial
 from opsloop.backup.model import Dump, Verdict
 from opsloop.errors import ConflictError
 from tests.conftest import NOW
+from tests.integration.backup_pruning import JSON, ORDERS, WEEK, Bus
 from tests.integration.conftest import CATALOG
 from tests.integration.described import as_described
-from tests.integration.test_backup_prune import JSON, ORDERS, WEEK, Bus
 
 MINUTE = timedelta(minutes=1)
 PATH = "/v1/backups/exercises"

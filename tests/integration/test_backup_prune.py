@@ -1,114 +1,28 @@
 """Old dumps are listed, then deleted where the class enforces it; whatever breaks, record and bucket agree after."""
 
-import importlib
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from opsloop.adapters.backup_deletions import DeletionTable
 from opsloop.adapters.backup_table import DumpTable
-from opsloop.backup.model import Dump, Verdict
+from opsloop.backup.model import Verdict
 from opsloop.backup.retention_record import DeletionState
 from opsloop.errors import DependencyUnavailableError
-from tests.integration.conftest import CATALOG
+from tests.integration.backup_pruning import (  # noqa: F401 -- fixtures among them
+    DAY,
+    JSON,
+    NOW,
+    agree,
+    get,
+    states,
+    the_run,
+    the_shelf,
+    the_world,
+    there,
+)
 from tests.integration.described import as_described
-
-NOW = datetime(2026, 11, 21, 3, 20, tzinfo=UTC)  # of the scheduled sample
-DAY = timedelta(days=1)
-JSON = {"content-type": "application/json"}
-ORDERS = {
-    "name": "orders", "service": "web", "tier": 2, "description": "", "secret": "orders", "source_name": "orders",
-    "schemas": [], "exclude_schemas": [], "every_h": 6, "format": "custom", "retention": "week", "legal_hold": False,
-    "object_lock_days": 0, "rpo_s": 900, "rto_s": 14400, "assertions": [], "sources": [],
-}  # fmt: skip
-WEEK = {"name": "week", "policy": "rolling", "days": 7, "minimum": 2, "mode": "enforce"}
-
-
-class Bus:
-    """Keeps what is published."""
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-
-    def publish(self, events: Any) -> None:
-        self.told += [event.detail() for event in events]
-
-    def of(self, kind: str) -> list[Any]:
-        return [one["data"] for one in self.told if one["type"] == kind]
-
-
-@pytest.fixture
-def world(aws: Any, tokens: Any, load_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what loads the function with a catalog of one database, changed as asked."""
-    catalog_layer = importlib.import_module("opsloop.adapters.catalog_layer")
-
-    def load(database: Any = None, retention: Any = None, **settings: str) -> ModuleType:
-        document = {
-            **CATALOG,
-            "databases": [{**ORDERS, **(database or {})}],
-            "retention": [{**WEEK, **(retention or {})}],
-        }
-        catalog_layer.load_catalog.cache_clear()
-        monkeypatch.setattr(catalog_layer, "_read", lambda _name: json.dumps(document).encode())
-        handler: ModuleType = load_handler("backup_prune", **settings)
-        monkeypatch.setattr(handler, "bus", Bus())
-        return handler
-
-    yield load
-    catalog_layer.load_catalog.cache_clear()
-
-
-@pytest.fixture
-def shelf(aws: Any) -> Any:
-    """Return ``shelf("a", days_ago)``: a dump with its object in the bucket, proven unless told otherwise."""
-    s3, bucket = aws.client("s3"), aws.names["BACKUP_BUCKET"]
-    table = DumpTable(aws.names["BACKUP_TABLE"])
-
-    def put(name: str, days_ago: float, **changes: Any) -> Dump:
-        key = f"dumps/orders/{name}.dump"
-        version = s3.put_object(Bucket=bucket, Key=key, Body=name.encode() * 10)["VersionId"]
-        taken = NOW - days_ago * DAY
-        values: dict[str, Any] = {"verdict": Verdict.PROVEN, "proven_at": taken, "verified_at": taken, **changes}
-        dump = Dump(f"orders/{name}.dump", "orders", key, version, 10 * len(name), taken, taken, **values)
-        return table.save(dump)
-
-    return put
-
-
-@pytest.fixture
-def run(event: Any, context: Any) -> Any:
-    context.remaining_ms = 60_000
-
-    def start(handler: ModuleType, *, days: int = 0) -> Any:
-        sample = event("backup_prune/schedule")
-        return handler.lambda_handler({**sample, "time": (NOW + days * DAY).isoformat()}, context)
-
-    return start
-
-
-def there(aws: Any) -> set[str]:
-    return {key.rpartition("/")[2].removesuffix(".dump") for key in aws.objects("BACKUP_BUCKET")}
-
-
-def agree(aws: Any) -> bool:
-    """Return whether each dump that the records have as there is in the bucket, and no other."""
-    recorded = {one.key for one in DumpTable(aws.names["BACKUP_TABLE"]).of("orders") if one.deleted_at is None}
-    return recorded == set(aws.objects("BACKUP_BUCKET"))
-
-
-def states(aws: Any) -> dict[str, DeletionState]:
-    found = DeletionTable(aws.names["BACKUP_TABLE"]).of("orders")
-    return {one.dump_id.partition("/")[2].removesuffix(".dump"): one.state for one in found}
-
-
-def get(handler: ModuleType, http_event: Any, context: Any, tokens: Any, path: str, query: str = "") -> Any:
-    return as_described(
-        "GET", path, handler.lambda_handler(http_event("GET", path, query=query, token=tokens["read"]), context)
-    )
 
 
 def test_what_may_go_is_suggested_and_nothing_is_deleted(aws, world, shelf, run, event, context):
@@ -293,101 +207,6 @@ def test_a_proof_of_an_object_that_somebody_else_deleted_does_not_count(aws, wor
     assert found.deleted_why == "its object is not in the bucket any more"
 
 
-def ask(handler: ModuleType, http_event: Any, context: Any, token: str, path: str, body: Any = None) -> Any:
-    sent = {"headers": JSON, "body": json.dumps(body)} if body is not None else {}
-    return handler.lambda_handler(http_event("POST", path, token=token, **sent), context)
-
-
-def test_a_hold_is_put_on_record_and_object_and_taken_away_again(aws, world, shelf, run, http_event, context, tokens):
-    old = shelf("a", 30)
-    shelf("c", 2), shelf("d", 1)
-    handler, s3 = world(), aws.client("s3")
-    for action, is_held in (("hold", True), ("hold", True), ("release", False)):
-        answer = ask(
-            handler, http_event, context, tokens["admin"], f"/v1/backups/orders/{action}", {"dump_id": old.dump_id}
-        )
-        told = as_described("POST", f"/v1/backups/{{database}}/{action}", answer)
-        assert (told["legal_hold"], told["is_in_bucket"]) == (is_held, is_held)
-        status = s3.get_object_legal_hold(Bucket=aws.names["BACKUP_BUCKET"], Key=old.key)["LegalHold"]["Status"]
-        assert status == ("ON" if is_held else "OFF")
-        found = DumpTable(aws.names["BACKUP_TABLE"]).find(old.dump_id)
-        assert found is not None
-        assert found.legal_hold is is_held
-        if is_held:
-            assert run(handler)["suggested"] == 0
-    assert run(handler)["deleted"] == 1
-
-
-def test_a_bucket_without_object_lock_leaves_the_hold_to_the_record(
-    aws, world, shelf, run, http_event, context, tokens, monkeypatch
-):
-    old, _ = shelf("a", 30), shelf("c", 2)
-    plain = "opsloop-test-plain"
-    aws.client("s3").create_bucket(Bucket=plain)
-    aws.client("s3").put_bucket_versioning(Bucket=plain, VersioningConfiguration={"Status": "Enabled"})
-    aws.client("s3").put_object(Bucket=plain, Key=old.key, Body=b"a")
-    handler = world(BACKUP_BUCKET=plain)
-    answer = ask(handler, http_event, context, tokens["admin"], "/v1/backups/orders/hold", {"dump_id": old.dump_id})
-    told = as_described("POST", "/v1/backups/{database}/hold", answer)
-    assert (told["legal_hold"], told["is_in_bucket"]) == (True, False)
-
-
-@pytest.mark.parametrize(
-    ("database", "body", "status"),
-    [
-        ("orders", {"dump_id": "orders/lost.dump"}, 404), ("payments", {"dump_id": "orders/a.dump"}, 404),
-        ("orders", {}, 400), ("orders", {"dump_id": 7}, 400),
-    ],
-)  # fmt: skip
-def test_what_is_not_there_cannot_be_held(world, shelf, http_event, context, tokens, database, body, status):
-    shelf("a", 1)
-    answer = ask(world(), http_event, context, tokens["admin"], f"/v1/backups/{database}/hold", body)
-    assert answer["statusCode"] == status
-    as_described("POST", "/v1/backups/{database}/hold", answer)
-
-
-def test_only_who_may_operate_holds_and_undoes(world, shelf, http_event, context, tokens):
-    shelf("a", 1)
-    for path in ("/v1/backups/orders/hold", "/v1/backups/orders/release", "/v1/backups/deletions/x/undo"):
-        assert ask(world(), http_event, context, tokens["read"], path, {})["statusCode"] == 403
-
-
-def test_what_was_deleted_is_brought_back_held_and_stays(aws, world, shelf, run, http_event, context, tokens):
-    old = shelf("a", 30)
-    shelf("c", 2), shelf("d", 1)
-    handler, path = world(), "/v1/backups/deletions/{id}/undo"
-    run(handler)
-    (deletion,) = handler.deletions.of("orders")
-    for _ in range(2):
-        answer = ask(
-            handler, http_event, context, tokens["admin"], f"/v1/backups/deletions/{deletion.deletion_id}/undo"
-        )
-        undone = as_described("POST", path, answer)
-        assert (undone["state"], undone["said"]) == ("undone", "brought back by aaaaaaaaaaaa, and held")
-    assert aws.objects("BACKUP_BUCKET")[old.key] == b"a" * 10
-    found = handler.dumps.find(old.dump_id)
-    assert (found.deleted_at, found.legal_hold, found.version != old.version) == (None, True, True)
-    assert run(handler, days=1)["suggested"] == 0
-    assert agree(aws)
-
-
-def test_what_the_bucket_let_go_or_nobody_deleted_is_not_brought_back(
-    aws, world, shelf, run, event, context, http_event, tokens
-):
-    old = shelf("a", 30)
-    shelf("c", 2), shelf("d", 1)
-    handler, path = world(), "/v1/backups/deletions/{id}/undo"
-    answer = handler.lambda_handler(event("backup_prune/undo"), context)
-    assert answer["statusCode"] == 404
-    as_described("POST", path, answer)
-    run(handler)
-    (deletion,) = handler.deletions.of("orders")
-    aws.client("s3").delete_object(Bucket=aws.names["BACKUP_BUCKET"], Key=old.key, VersionId=old.version)
-    answer = ask(handler, http_event, context, tokens["admin"], f"/v1/backups/deletions/{deletion.deletion_id}/undo")
-    assert answer["statusCode"] == 404
-    assert "30 days" in as_described("POST", path, answer)["detail"]
-
-
 def test_deletions_are_listed_newest_first_page_by_page(aws, world, shelf, run, http_event, context, tokens):
     for number in range(4):
         shelf(f"{number}", 60 - number)
@@ -400,13 +219,6 @@ def test_deletions_are_listed_newest_first_page_by_page(aws, world, shelf, run, 
         seen += [one["dump_id"] for one in page["deletions"]]
         cursor = f"&cursor={page['next']}"
     assert (seen, page["next"]) == (["orders/1.dump", "orders/0.dump"], None)
-
-
-def test_samples_of_holds_are_answered(world, shelf, event, context):
-    shelf("2026/01/orders-20260101T000000Z", 320)
-    handler = world()
-    assert handler.lambda_handler(event("backup_prune/hold"), context)["statusCode"] == 200
-    assert handler.lambda_handler(event("backup_prune/release"), context)["statusCode"] == 200
 
 
 def test_other_tools_backups_are_advised_on_and_left_alone(aws, world, shelf, run, http_event, context, tokens):
