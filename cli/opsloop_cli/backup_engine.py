@@ -137,7 +137,13 @@ def needs(manifest: Manifest | None, path: Path | None) -> "Needs":
             return Needs()
     extensions = frozenset(one.name for one in contents.of_kind("EXTENSION"))
     roles = frozenset(one.owner for one in contents.entries if one.owner)
-    return Needs(extensions, roles, contents.encoding, contents.header.server_version)
+    return Needs(
+        extensions=extensions,
+        roles=roles,
+        owners=roles,
+        encoding=contents.encoding,
+        server_version=contents.header.server_version,
+    )
 
 
 def wanted(file: Path, expected: "Expected", now: datetime, max_age_s: float | None) -> "Wanted":

@@ -37,7 +37,9 @@ class Options:
     def allowed(self) -> frozenset[str]:
         """Return the kinds of obstacles that are none any more."""
         kinds = {"not_empty"} if self.into_non_empty else set()
-        return frozenset(kinds | ({"missing_role"} if self.create_roles or self.no_owner else set()))
+        if self.create_roles or self.no_owner:
+            kinds.add("missing_role")
+        return frozenset(kinds | ({"not_owner"} if self.no_owner else set()))
 
 
 class Recovery:

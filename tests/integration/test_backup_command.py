@@ -199,6 +199,20 @@ def test_a_missing_role_stops_a_restore_before_it_begins(
     assert told(command(*options, "--no-owner"))["outcome"] == "equal"
 
 
+def test_what_a_role_may_not_do_stops_a_restore_before_it_begins(
+    command: Command, source: str, target: str, debian_server: DebianServer
+):
+    with psycopg.connect(debian_server.dsn(conninfo_to_dict(source)["dbname"] or "", "postgres")) as connection:
+        connection.execute("CREATE TABLE of_postgres (a int); GRANT SELECT ON of_postgres TO PUBLIC")
+    taken = told(command("take", source, "--out", "shelf", "--json"))
+    poor = make_conninfo(debian_server.dsn(), dbname="restored")
+    options = ("restore", taken["dump"], "--to", poor, "--accept-unproven", "--json")
+    assert [one["kind"] for one in told(command(*options, "--plan"), 1)["obstacles"]] == ["not_owner", "may_not_create"]
+    debian_server.create("restored")
+    assert [one["kind"] for one in told(command(*options, "--plan"), 1)["obstacles"]] == ["not_owner"]
+    assert told(command(*options, "--yes", "--no-owner"))["outcome"] == "equal"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_take_that_is_stopped_leaves_nothing(source: str, tmp_path: Path, number: signal.Signals):
     with psycopg.connect(source) as holder:

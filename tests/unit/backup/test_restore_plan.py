@@ -32,6 +32,7 @@ TARGET = Target(
     server_version_num=160004,
     encoding="UTF8",
     roles=frozenset({"postgres", "shop"}),
+    own_roles=frozenset({"postgres", "shop"}),
     extensions={"plpgsql": "1.0", "pg_trgm": "1.6"},
 )
 
@@ -132,6 +133,13 @@ def test_what_would_fail_or_do_harm_is_named_before_it_happens():
     assert kinds(TARGET, server_version="17.1 (Debian 17.1-1)") == ["older_server"]
     assert kinds(replace(TARGET, exists=True, encoding="SQL_ASCII")) == ["encoding"]
     assert kinds(replace(TARGET, exists=False, encoding="SQL_ASCII")) == []
+    owned = {"owners": {"public.orders": "shop", "public.other": "somebody whose name was hashed"}}
+    not_ours = replace(TARGET, own_roles=frozenset({"postgres"}))
+    assert kinds(not_ours, objects=owned) == ["not_owner"]
+    assert kinds(not_ours) == []  # who is only granted something owns nothing
+    assert kinds(TARGET, objects=owned) == []
+    assert kinds(replace(TARGET, may_create=False)) == ["may_not_create"]
+    assert kinds(replace(TARGET, may_create=False, exists=True)) == []
 
 
 def test_a_long_list_of_what_is_there_is_cut():

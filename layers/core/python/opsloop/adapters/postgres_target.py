@@ -190,6 +190,10 @@ def _described(connection: "psycopg.Connection[Any]", dsn: str, database: str, *
         encoding=column("SHOW server_encoding")[0],
         roles=frozenset(column("SELECT rolname FROM pg_roles")),
         extensions=pairs("SELECT name, default_version FROM pg_available_extensions"),
+        own_roles=frozenset(column("SELECT rolname FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER')")),
+        may_create=bool(
+            column("SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper)")
+        ),
     )
 
 

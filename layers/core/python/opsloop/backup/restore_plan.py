@@ -48,7 +48,8 @@ class Plan:
 class Target:
     """The place to restore into. ``exists`` says whether the database is there; ``objects`` names what is in it.
 
-    ``extensions`` are those that its server could create; ``roles`` those that it has.
+    ``extensions`` are those that its server could create; ``roles`` those that it has, ``own_roles`` those of them in
+    whose name we may act there. ``may_create``: we may create a database there.
     """
 
     where: str
@@ -60,14 +61,20 @@ class Target:
     encoding: str
     roles: frozenset[str]
     extensions: Mapping[str, str] = field(default_factory=dict)
+    own_roles: frozenset[str] = frozenset()
+    may_create: bool = True
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a dump needs of the server that it is restored to; an empty ``encoding`` or version is not known."""
+    """What a dump needs of the server that it is restored to; an empty ``encoding`` or version is not known.
+
+    ``owners`` are those of ``roles`` that own something.
+    """
 
     extensions: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
     encoding: str = ""
     server_version: str = ""
 
@@ -76,7 +83,7 @@ class Needs:
 class Obstacle:
     """What stands in the way of a restore: its kind, one sentence, and what to do about it."""
 
-    kind: str  # not_empty, missing_extension, missing_role, older_server, encoding
+    kind: str  # not_empty, missing_extension, missing_role, not_owner, may_not_create, older_server, encoding
     detail: str
     remedy: str
 
@@ -116,7 +123,14 @@ def expected_s(dump: Dump, dumps: Iterable[Dump]) -> tuple[float | None, float |
 
 def needs_of(manifest: Manifest) -> Needs:
     """Return what a dump with this manifest needs."""
-    return Needs(frozenset(manifest.extensions), frozenset(manifest.roles), manifest.encoding, manifest.server_version)
+    owners = frozenset(manifest.objects.get("owners", {}).values())
+    return Needs(
+        extensions=frozenset(manifest.extensions),
+        roles=frozenset(manifest.roles),
+        owners=owners & frozenset(manifest.roles),
+        encoding=manifest.encoding,
+        server_version=manifest.server_version,
+    )
 
 
 def obstacles(target: Target, needs: Needs) -> tuple[Obstacle, ...]:
@@ -148,6 +162,15 @@ def obstacles(target: Target, needs: Needs) -> tuple[Obstacle, ...]:
                 "or restore everything as your own with --no-owner",
             )
         )
+    if others := sorted((needs.owners & target.roles) - target.own_roles):
+        found.append(
+            Obstacle(
+                "not_owner",
+                f"you may not act as {', '.join(others)} at {target.where}, who own what is in the dump",
+                "connect as a superuser, or have these roles granted to you, or restore everything as your own with "
+                "--no-owner",
+            )
+        )
     found += _server_obstacles(target, needs)
     return tuple(found)
 
@@ -159,6 +182,14 @@ def missing_roles(target: Target, needs: Needs) -> tuple[str, ...]:
 
 def _server_obstacles(target: Target, needs: Needs) -> list[Obstacle]:
     found = []
+    if not target.exists and not target.may_create:
+        found.append(
+            Obstacle(
+                "may_not_create",
+                f"there is no database {target.database} at {target.where}, and you may not create one",
+                "connect as a role with CREATEDB, or have an empty database made and name that",
+            )
+        )
     source = major(needs.server_version)
     if source is not None and target.server_version_num // 10_000 < source:
         found.append(
