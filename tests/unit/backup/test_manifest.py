@@ -74,6 +74,9 @@ def test_only_the_first_tables_name_goes_from_a_view() -> None:
         ('( VALUES (1,\'a\'::"text")) "g"("n", "m")', "g"),
         ('( SELECT 1 AS "n" FROM "x") "g"', "g"),
         ('ONLY "s"."g"', "g"),
+        ('ROWS FROM("f"(1), "unnest"(ARRAY[1])) WITH ORDINALITY "g"("n", "m") WHERE ("x"."y" > 1)', "g"),
+        ('XMLTABLE((\'/a\'::"text") PASSING ("x") COLUMNS "n" integer) "g"', "g"),
+        ('LATERAL "s"."f"(1) "g" ORDER BY "g"."n"', "g"),
     ],
 )
 def test_the_name_of_the_first_source_is_found_whatever_it_is(source: str, alias: str) -> None:

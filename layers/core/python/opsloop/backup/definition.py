@@ -31,6 +31,10 @@ _TOKEN = re.compile(
     r"""(?P<blank>\s+)|E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_][\w$]*|::|[^\s\w]|[\w.]+""",
     re.DOTALL,
 )
+_BEHIND_A_SOURCE = frozenset(
+    {",", ";", "WHERE", "GROUP", "HAVING", "WINDOW", "UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT", "OFFSET"}
+    | {"FETCH", "FOR", "TABLESAMPLE", "JOIN"}
+)
 _OPENING, _CLOSING = {"(", "["}, {")", "]"}
 
 
@@ -96,17 +100,13 @@ def _first_alias(tokens: list[str]) -> str:
         position += 1
     words = [one for one in tokens[position + 1 :] if one != " "]
     name, index = "", 0
-    while index < len(words) and words[index].upper() in ("ONLY", "LATERAL"):
+    while index < len(words) and words[index].upper() not in _BEHIND_A_SOURCE:
+        if words[index] == "(":  # a query of its own, a join, a function's arguments or columns
+            index = _matching(words, index)
+        elif words[index][0] == '"':
+            name = words[index]
         index += 1
-    if index < len(words) and words[index][0] == '"':
-        name, index = words[index], index + 1
-        while words[index : index + 1] == ["."] and index + 1 < len(words):
-            name, index = words[index + 1], index + 2
-    if words[index : index + 1] == ["("]:  # a query of its own, or a function's arguments
-        index = _matching(words, index) + 1
-    if index < len(words) and words[index].upper() == "AS":
-        index += 1
-    return words[index] if index < len(words) and words[index][0] == '"' else name
+    return name
 
 
 def _matching(tokens: list[str], opening: int) -> int:
