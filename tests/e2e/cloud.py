@@ -34,6 +34,7 @@ def deployment() -> Iterator["Deployment"]:
     kept = os.environ.get("OPSLOOP_E2E_STATE_DIR")
     with tempfile.TemporaryDirectory(prefix="opsloop-e2e-", ignore_cleanup_errors=True) as scratch:
         state_dir = Path(kept) if kept else Path(scratch)
+        Path(scratch).chmod(0o711)  # a PostgreSQL that restores runs as nobody, in the cloud's temporary folder
         try:
             _local("local.run", state_dir, "--no-demo")
             yield Deployment.read(state_dir)
