@@ -141,6 +141,90 @@ CREATE MATERIALIZED VIEW on_it AS SELECT count FROM by_status;
 UPDATE people SET status = 'gone' WHERE id = 1;
 """
 
+PARTS["rewritten"] = r"""
+CREATE SCHEMA tricky; SET search_path = tricky, public;
+CREATE TABLE a (id int PRIMARY KEY, s varchar(10), c char(3), n numeric(8, 2), t text, d date, ts timestamptz, v
+  varchar(5)[],
+  e float8, j jsonb, b boolean, CHECK (s IN ('a', 'b')), CHECK (s NOT IN ('x', 'y') OR n = ANY (ARRAY[1, 2, 3.5])),
+  CHECK (c IN ('abc', 'def')), CHECK (v <@ ARRAY['a', 'b']::varchar[]), CHECK (s::text = ANY (ARRAY['q', 'r']::text[])),
+  CHECK (coalesce(s, 'z') BETWEEN 'a' AND 'z'), CHECK ((s, t) <> ('a', 'b')), CHECK (lower(s) IN ('a', 'b')),
+  CHECK (s IN ('only')), CHECK (d > '2000-01-01'), CHECK (ts > '2000-01-01 00:00:00+00'), CHECK (s ~ '^[a-z''"\\]+$'),
+  CHECK (e IN (1, 2.5)), CHECK (s SIMILAR TO 'a%'), CHECK (t IS DISTINCT FROM s), CHECK (s LIKE ANY (ARRAY['a%',
+  'b%'])),
+  CHECK (b IS NOT TRUE), CHECK (j ? 'k' AND j ->> 'k' IN ('m', 'n')));
+CREATE TABLE b (id int PRIMARY KEY, a_id int REFERENCES a, s varchar DEFAULT 'x', v varchar[] DEFAULT ARRAY['a', 'b'],
+  w varchar(3)[] DEFAULT '{a,b}', iv interval DEFAULT '1 day', ts timestamp DEFAULT now() - interval '3 hours',
+  n numeric DEFAULT 0, big bigint DEFAULT -1, c "char" DEFAULT 'x', u text DEFAULT current_user,
+  g text GENERATED ALWAYS AS (CASE WHEN s IN ('x', 'y') THEN 'in' ELSE s END) STORED);
+CREATE INDEX ON b (s) WHERE s IN ('x', 'y') AND a_id IS NOT NULL; CREATE INDEX ON a ((n * 2), (s || 'x'));
+CREATE INDEX ON a (date_trunc('day', ts AT TIME ZONE 'UTC')); CREATE STATISTICS st ON (lower(s)), (n * 2) FROM a;
+CREATE VIEW v1 AS SELECT a.*, b.s AS bs FROM a JOIN b ON b.a_id = a.id WHERE a.s IN ('a', 'b') AND b.s NOT IN ('q');
+CREATE VIEW v2 AS SELECT id, a.s, b.v FROM a JOIN b USING (id) WHERE a.s = ANY ('{a,b}'::varchar[]);
+CREATE VIEW v3 AS SELECT x.id, (SELECT max(b.id) FROM b WHERE b.a_id = x.id AND b.s IN ('m', 'n')) AS mx
+  FROM (SELECT * FROM a WHERE s IN ('p', 'q')) x;
+CREATE VIEW v4 AS SELECT a.id AS "ID", count(*) OVER (PARTITION BY a.s) FROM a WHERE EXISTS (SELECT FROM b WHERE
+  b.a_id = a.id)
+  ORDER BY a.s DESC NULLS LAST, 1 LIMIT 10 OFFSET 2;
+CREATE VIEW v5 AS SELECT DISTINCT ON (s) s, id FROM a ORDER BY s, id DESC;
+CREATE VIEW v6 AS SELECT s, sum(n) FILTER (WHERE b) AS t, grouping(s), string_agg(t, ',' ORDER BY t) FROM a GROUP BY
+  ROLLUP (s)
+  HAVING sum(n) > 5;
+CREATE VIEW v7 AS WITH q AS MATERIALIZED (SELECT id, s FROM a), r AS (SELECT id FROM b) SELECT q.s, r.id FROM q, r
+  WHERE q.id = r.id;
+CREATE VIEW v8 AS SELECT id FROM a UNION ALL SELECT id FROM b UNION (SELECT 3 EXCEPT SELECT 4) ORDER BY 1;
+CREATE VIEW v9 AS SELECT el.value ->> 'x' AS x FROM a, jsonb_array_elements(a.j) el WHERE a.id IN (SELECT id FROM b);
+CREATE VIEW v10 AS SELECT row_number() OVER () AS rn, a FROM a; CREATE VIEW v11 AS TABLE a; CREATE VIEW v12(x, y) AS
+  SELECT id, s FROM a aa; CREATE VIEW v13 AS SELECT id FROM a AS "A b" WHERE "A b".s = 'x' OR "A b".b;
+CREATE VIEW v14 AS SELECT id, CASE s WHEN 'a' THEN 1 WHEN 'b' THEN 2 END AS k, nullif(s, 'x'), greatest(id, 2), s
+  COLLATE "C"
+  FROM a; CREATE VIEW v15 AS SELECT extract(epoch FROM ts) AS e, ts AT TIME ZONE 'UTC' AS z, substring(t FROM 1 FOR 2)
+  AS u,
+  trim(both 'x' FROM t) AS w, position('a' IN t) AS y, overlay(t PLACING 'x' FROM 1) AS q FROM a;
+CREATE VIEW v16 AS SELECT a1.id FROM a a1 LEFT JOIN LATERAL (SELECT b.s FROM b WHERE b.a_id = a1.id LIMIT 1) l ON true
+  CROSS JOIN generate_series(1, 2) WITH ORDINALITY AS gs(v, o);
+CREATE VIEW v17 AS SELECT id FROM a WHERE s IN (SELECT s FROM b) AND (id, s) IN (SELECT id, s FROM b) AND NOT (s = 'x')
+  AND id = ANY (ARRAY(SELECT id FROM b)) FOR UPDATE OF a;
+CREATE VIEW v18 AS SELECT id FROM a TABLESAMPLE BERNOULLI (50) REPEATABLE (3);
+CREATE VIEW v19 AS SELECT current_date d1, localtimestamp d2, current_setting('x', true) d3, 'infinity'::date d4,
+  E'\n\t\\' d5, 1e10 d6, -5::smallint d7, 'x'::char(3) d8, null d9, - id d10, 1.0::real d11, x'ff' d12,
+  ARRAY[['a', 'b']]::varchar[] d13, ARRAY[ARRAY['a'::varchar, 'b']] d14, (ARRAY['a', 'b', 'c']::varchar[])[1:2] d15
+  FROM a;
+CREATE VIEW v20 AS SELECT json_build_object('a', id) AS o, array_agg(s) OVER w AS g FROM a
+  WINDOW w AS (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE TIES);
+CREATE VIEW v21 AS SELECT id, s FROM ONLY a WHERE s > ALL (ARRAY['a', 'b']); CREATE VIEW v22 AS SELECT a.s FROM a, b
+  WHERE a.s = b.s; CREATE VIEW v23 AS SELECT t.id FROM b t WHERE t.v && ARRAY['a']::varchar[] AND 'x' = ANY (t.v)
+  AND t.v[1:2] = ARRAY['a', 'b']::varchar[] AND t.s IN ('a', lower('B'), t.v[1]);
+CREATE VIEW v24 AS SELECT a.id FROM a WHERE s IN ('a'::varchar(3), 'b'::varchar(3)) AND (s IN ('a', 'b') OR
+  (s IN ('c', 'd') AND s IN ('e', 'f')));
+CREATE VIEW v25 AS SELECT count(DISTINCT s), percentile_cont(0.5) WITHIN GROUP (ORDER BY n) FROM a;
+CREATE VIEW v26 AS SELECT t.* FROM ROWS FROM (generate_series(1, 2), unnest(ARRAY['a', 'b'])) WITH ORDINALITY t(a, b,
+  c);
+CREATE FUNCTION trg() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER tr BEFORE UPDATE ON a FOR EACH ROW WHEN (NEW.s IN ('a', 'b') AND OLD.* IS DISTINCT FROM NEW.*)
+  EXECUTE FUNCTION trg();
+CREATE TRIGGER tr2 AFTER INSERT ON b REFERENCING NEW TABLE AS nt FOR EACH STATEMENT EXECUTE FUNCTION trg();
+CREATE RULE ru AS ON UPDATE TO b WHERE NEW.s IN ('a', 'b') DO ALSO INSERT INTO a (id, s)
+  SELECT NEW.id, x.s FROM a x WHERE x.s IN ('a', 'b');
+CREATE RULE ru2 AS ON INSERT TO v22 DO INSTEAD (INSERT INTO a (id, s) VALUES (1, NEW.s);
+  UPDATE b SET s = NEW.s WHERE b.s IN ('c', 'd') RETURNING b.s);
+CREATE POLICY p ON a USING (s IN ('a', 'b') AND EXISTS (SELECT FROM b WHERE b.a_id = a.id AND b.s IN ('x', 'y')));
+ALTER TABLE a FORCE ROW LEVEL SECURITY, ENABLE ROW LEVEL SECURITY;
+CREATE FUNCTION sq(x varchar) RETURNS SETOF int LANGUAGE sql BEGIN ATOMIC SELECT id FROM a WHERE s = x AND s IN ('a',
+  'b');
+  SELECT a.id FROM a JOIN b ON a.id = b.a_id; END;
+CREATE TABLE p (k varchar(5), d timestamptz, n numeric) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN ('a', 'b', NULL); CREATE TABLE p2 PARTITION OF p DEFAULT PARTITION BY
+  RANGE (d, n);
+CREATE TABLE p3 PARTITION OF p2 FOR VALUES FROM ('2024-01-01 00:00+02', MINVALUE) TO ('2025-01-01', 5.5);
+CREATE TABLE pe (k text, n int) PARTITION BY RANGE (lower(k), (n + 1));
+CREATE TABLE pe1 PARTITION OF pe FOR VALUES FROM ('a', 1) TO ('b', 2);
+CREATE DOMAIN dm AS varchar(5) CHECK (VALUE IN ('a', 'b')) DEFAULT 'a'; CREATE TABLE uses (x dm[], y dm DEFAULT 'b');
+ALTER TABLE uses ADD CHECK (y IN ('a', 'b')); CREATE TABLE like_t (LIKE a INCLUDING ALL);
+CREATE TABLE inh () INHERITS (b); ALTER TABLE inh ADD COLUMN zz int;
+ALTER TABLE b ADD COLUMN later varchar(3) DEFAULT 'q' CHECK (later IN ('q', 'r'));
+RESET search_path;
+"""
+
 PARTS["constraints"] = r"""
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 CREATE TABLE rooms (id integer PRIMARY KEY, room integer NOT NULL, during tstzrange NOT NULL, price numeric, kind
@@ -299,8 +383,9 @@ CREATE TABLE customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name
 CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer_id bigint NOT NULL REFERENCES
   customers,
   amount_cents integer NOT NULL CHECK (amount_cents > 0), ordered_at timestamptz NOT NULL, note text);
-INSERT INTO customers (name, mail) SELECT 'Customer ' || i, 'c' || i || '@example.com' FROM generate_series(1, {max(1,
-  rows // 10)}) i;
+INSERT INTO customers (name, mail) SELECT 'Customer ' || i, 'c' || i || '@example.com' FROM generate_series(1, {
+        max(1, rows // 10)
+    }) i;
 INSERT INTO orders (customer_id, amount_cents, ordered_at, note) SELECT i % {max(1, rows // 10)} + 1, i * 37 % 10000 +
   1,
   timestamptz '2024-01-01+00' + i * interval '7 minutes', repeat(md5(i::text), 3) FROM generate_series(1, {rows}) i;
