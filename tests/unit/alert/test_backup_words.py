@@ -146,6 +146,8 @@ def test_the_end_says_what_ended_it_and_what_it_was():
     assert found.summary.startswith(
         "The dump from 2026-11-21 18:00 UTC was restored at 2026-11-21 18:03 UTC and is proven."
     )
+    assert facts(found)["Recoverable now"].startswith("everything up to 2026-11-21 18:00 UTC (3 minutes old)")
+    assert found.sections == ()
     assert "What it was: The dump of orders from 2026-11-21 12:00 UTC does not restore" in found.summary
     over = message(read("backup.objective_met", {**RPO, "standing": "met", "measured": 60.0}))
     assert (over.headline, over.status) == ("orders: its RPO is met again", "Ended at 12:10 UTC")

@@ -56,7 +56,7 @@ def read_backup(
     if kind == BackupVerified.TYPE:
         verification = _object(data, "verification")
         ended = parse_time(_text(verification, "ended_at"), name="verification.ended_at")
-        return Recovered(database, ended.timestamp(), {"verification": dict(verification)})
+        return Recovered(database, ended.timestamp(), _proven(verification))
     service, tier = (known.service, known.tier) if known else (str(data.get("service") or ""), 1)
     if kind in (ObjectiveMissed.TYPE, ObjectiveMet.TYPE):
         return _objective(kind, data, time, service, tier)
@@ -90,10 +90,21 @@ def _objective(kind: str, data: Mapping[str, Any], time: datetime, service: str,
     )
 
 
+def _proven(verification: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the proof that ended something changes of what is told: what could be had back is its dump now."""
+    recoverable = {
+        "until": verification.get("taken_at"),
+        "by": "dump",
+        "is_proven": True,
+        "restore_s": verification.get("restore_s"),
+    }
+    return {"ended_by": dict(verification), "recoverable": recoverable}
+
+
 def _drill(kind: str, data: Mapping[str, Any], time: datetime) -> Begun | Recovered:
     _text(data, "drill_id")
     if kind == DRILL_PASSED:
-        return Recovered(DRILL, time.timestamp(), dict(data))
+        return Recovered(DRILL, time.timestamp(), {"ended_by": dict(data)})
     return _begun(DRILL, DRILL, {**data, "event": kind}, time, "", Severity.CRITICAL)
 
 

@@ -99,7 +99,7 @@ def _failed(database: str, verification: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _proven_again(data: Mapping[str, Any], was: str) -> str:
-    proof = _mapping(_mapping(data.get("ended_by")).get("verification"))
+    proof = _mapping(data.get("ended_by"))
     taken, ended = _moment(proof.get("taken_at")), _moment(proof.get("ended_at"))
     of = f"The dump from {moment(taken)}" if taken else "A later dump"
     when = f" at {moment(ended)}" if ended else ""
@@ -190,12 +190,14 @@ def recoverable(best: object, at: float) -> str:
 
 
 def _sections(data: Mapping[str, Any], *, is_over: bool) -> list[Section]:
+    if is_over:
+        return []
     verification = _mapping(data.get("verification"))
     found = [
         ("What was found", [_finding(one) for one in _list(verification.get("findings"))]),
         ("PostgreSQL says", [line(one, 300) for one in _texts(verification.get("messages"))]),
         ("Not rejected for the right reason", [_trial(one) for one in _list(data.get("failures"))]),
-        ("What would help", [] if is_over else [line(one, 500) for one in _texts(data.get("advice"))]),
+        ("What would help", [line(one, 500) for one in _texts(data.get("advice"))]),
     ]
     return [Section(heading, _listed(lines)) for heading, lines in found if lines]
 

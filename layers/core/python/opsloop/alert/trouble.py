@@ -68,6 +68,6 @@ def end(troubles: Troubles, recovered: Recovered, tell: Tell) -> Outcome:
 
 
 def ended(trouble: Trouble, data: Mapping[str, Any]) -> Telling:
-    """Return what tells that ``trouble`` is over; ``data`` say by what."""
+    """Return what tells that ``trouble`` is over; ``data`` say by what, and what of it is different now."""
     was = trouble.telling
-    return replace(was, state=ENDED, data={**was.data, "ended_by": dict(data)}, at=trouble.ended_at)
+    return replace(was, state=ENDED, data={**was.data, **data}, at=trouble.ended_at)
