@@ -261,6 +261,7 @@ class Server:
         binaries = server_binaries()
         options = ["--username", ADMIN, "--no-sync", "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
         options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
+        options.append("--no-data-checksums")  # for a copy that lives for minutes
         name = postgres_cluster.name_of(str(binaries.initdb), binaries.version, *options)
         known = postgres_cluster.fresh(self._data, name)
         if known is None:
