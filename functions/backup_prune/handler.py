@@ -31,6 +31,7 @@ from opsloop.runtime.response import Response, json_response
 from opsloop.runtime.settings import read_settings
 
 STOP_BEFORE_END_MS = 30_000
+MOST_LOGGED = 20
 MOST_LOOKED_AT = 1_000  # of the newest deletions of a database, for those that this run ended
 
 
@@ -134,7 +135,9 @@ def prune(
     day = f"{database.name}/{format_time(now)}"
     if found.delete:
         fact = suggested(database.name, chosen, found)
-        logger.info("deletions suggested", database=database.name, count=fact.count, bytes=fact.bytes, mode=fact.mode)
+        names = [one.copy.copy_id for one in found.delete[:MOST_LOGGED]]
+        told = {"count": fact.count, "bytes": fact.bytes, "mode": fact.mode, "oldest": names}
+        logger.info("deletions suggested", database=database.name, told=told)
         bus.publish([Event(f"{day}/suggested", database.name, now, fact, correlation_id)])
     if chosen.mode != "enforce" or is_stopped:
         return len(found.delete), Done(pruner.end_open(database.name, now))

@@ -5,7 +5,6 @@ import zlib
 from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from opsloop.adapters.aws_client import AwsError
@@ -128,6 +127,8 @@ class DumpObjects:
 
     def report(self, key: str) -> tuple[bytes, datetime | None]:
         """Return another tool's report and when it was stored; nothing and None where there is none."""
+        from email.utils import parsedate_to_datetime  # 6 ms that only databases with such reports need
+
         try:
             answer = self._objects.get(key)
         except AwsError as error:
