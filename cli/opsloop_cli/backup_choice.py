@@ -1,6 +1,6 @@
 """Which dump to restore: a file, the best one of a folder, or the best one that the API knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from opsloop_cli.backup_progress import Bars
     from opsloop_cli.backup_remote import Remote
     from opsloop_cli.context import Session
+
+NOW = "now"
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ def find(asked: Asked, session: "Session") -> Chosen:
     """Return the dump to restore; raise ``CommandError`` where none is good enough, saying what there is."""
     from opsloop_cli.moment import read_moment
 
-    at = read_moment(asked.at, now=session.now, name="--at")
+    at = None if asked.at == NOW else read_moment(asked.at, now=session.now, name="--at")
     try:
         if (file := Path(asked.what)).is_file():
             return _file(file, asked, session)
         if asked.folder is not None:
-            return _of_folder(asked.folder, asked, at)
+            return _of_folder(asked.folder, asked, session, at)
         if "/" in asked.what or asked.what.endswith((".dump", ".sql", ".gz")):
             raise CommandError(f"there is no file {asked.what}", ExitCode.USAGE)
         return _of_api(asked, session, at)
@@ -92,23 +94,29 @@ def _file(file: Path, asked: Asked, session: "Session") -> Chosen:
     from opsloop_cli.backup_files import read_one
 
     one = read_one(file)
-    plan = choose([dump_of(one)], at=max(session.now, dump_of(one).taken_at), accepted=asked.accepted)
+    plan = _chosen([dump_of(one)], asked, session, None)
     return Chosen(str(file), plan, one.manifest, path=file)
 
 
-def _of_folder(folder: Path, asked: Asked, at: datetime) -> Chosen:
+def _of_folder(folder: Path, asked: Asked, session: "Session", at: datetime | None) -> Chosen:
     from opsloop_cli.backup_files import read_shelf
 
     shelf = read_shelf(folder)
-    plan = choose(dumps_of(shelf, database=asked.what), at=at, accepted=asked.accepted)
+    plan = _chosen(dumps_of(shelf, database=asked.what), asked, session, at)
     manifest = next(one.manifest for one in shelf if one.path == plan.dump.dump_id)
     path = folder / plan.dump.dump_id
     return Chosen(str(path), plan, manifest, path=path)
 
 
-def _of_api(asked: Asked, session: "Session", at: datetime) -> Chosen:
+def _of_api(asked: Asked, session: "Session", at: datetime | None) -> Chosen:
     from opsloop_cli.backup_remote import Remote, remote_dumps
 
-    plan = choose(remote_dumps(session.client(), asked.what), at=at, accepted=asked.accepted)
+    plan = _chosen(remote_dumps(session.client(), asked.what), asked, session, at)
     remote = Remote.of(asked.bucket, asked.keep, session)
     return Chosen(plan.dump.dump_id, plan, remote.manifest(plan.dump), remote=remote)
+
+
+def _chosen(dumps: Sequence[Dump], asked: Asked, session: "Session", at: datetime | None) -> Plan:
+    """Return the plan for the moment ``at``; None: for now, by whichever clock is ahead, ours or the servers'."""
+    moment = at or max([session.now, *(one.taken_at for one in dumps)])
+    return choose(dumps, at=moment, accepted=asked.accepted)

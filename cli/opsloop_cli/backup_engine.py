@@ -21,7 +21,7 @@ from opsloop_cli.failure import CommandError, ExitCode
 if TYPE_CHECKING:
     from opsloop.adapters.postgres_recover import Restored
     from opsloop.backup.plain import PlainFacts
-    from opsloop.backup.restore_plan import Needs, Target
+    from opsloop.backup.restore_plan import Requirements, Target
     from opsloop.backup.wanted import Wanted
     from opsloop_cli.backup_catalog import Expected
     from opsloop_cli.backup_progress import Bars
@@ -117,27 +117,27 @@ def sha256(path: Path, bars: "Bars") -> str:
     return digest.hexdigest()
 
 
-def needs(manifest: Manifest | None, path: Path | None) -> "Needs":
+def needs(manifest: Manifest | None, path: Path | None) -> "Requirements":
     """Return what a dump needs of its server: by its manifest, else by what an archive says of itself."""
     from opsloop.backup.archive import HEAD_BYTES, DamagedError, Kind, kind_of
     from opsloop.backup.contents import read_contents
-    from opsloop.backup.restore_plan import Needs, needs_of
+    from opsloop.backup.restore_plan import Requirements, requirements_of
 
     if manifest is not None:
-        return needs_of(manifest)
+        return requirements_of(manifest)
     if path is None:
-        return Needs()
+        return Requirements()
     with path.open("rb") as stream:
         if kind_of(stream.read(HEAD_BYTES)) is not Kind.CUSTOM:
-            return Needs()
+            return Requirements()
         stream.seek(0)
         try:
             contents = read_contents(stream)
         except DamagedError:
-            return Needs()
+            return Requirements()
     extensions = frozenset(one.name for one in contents.of_kind("EXTENSION"))
     roles = frozenset(one.owner for one in contents.entries if one.owner)
-    return Needs(
+    return Requirements(
         extensions=extensions,
         roles=roles,
         owners=roles,

@@ -69,7 +69,8 @@ def remote_history(client: "Client", database: str, limit: int) -> list[dict[str
 def _asked(take: Mapping[str, Any]) -> dict[str, Any]:
     from opsloop_cli.backup_text import event
 
-    detail = f"{take['attempts']} attempts" + (f": {take['why']}" if take["why"] else "")
+    tries = "1 attempt" if take["attempts"] == 1 else f"{take['attempts']} attempts"
+    detail = tries + (f": {take['why']}" if take["why"] else "")
     return event(take["started_at"] or take["requested_at"], take["state"], take["dump_id"] or take["id"], detail)
 
 

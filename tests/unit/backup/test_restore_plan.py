@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from opsloop.backup.model import Dump, Reason, Verdict
 from opsloop.backup.restore_plan import (
     PROVEN_ONLY,
-    Needs,
+    Requirements,
     Target,
     Trust,
     choose,
     expected_s,
     missing_roles,
-    needs_of,
     obstacles,
+    requirements_of,
 )
 from opsloop.errors import NotFoundError
 from tests.unit.backup.test_shelf import MANIFEST
@@ -116,18 +116,18 @@ def test_the_forecast_is_the_median_pace_times_the_dumps_bytes():
 
 
 def kinds(target: Target, **changes: object) -> list[str]:
-    return [one.kind for one in obstacles(target, needs_of(replace(MANIFEST, **changes)))]
+    return [one.kind for one in obstacles(target, requirements_of(replace(MANIFEST, **changes)))]
 
 
 def test_nothing_stands_in_the_way_of_a_new_database_on_a_newer_server():
     assert kinds(TARGET) == []
-    assert obstacles(TARGET, Needs()) == ()
+    assert obstacles(TARGET, Requirements()) == ()
 
 
 def test_what_would_fail_or_do_harm_is_named_before_it_happens():
     filled = replace(TARGET, exists=True, objects=("table public.orders",))
     assert kinds(filled) == ["not_empty"]
-    assert [one.kind for one in obstacles(filled, Needs())] == ["not_empty"]
+    assert [one.kind for one in obstacles(filled, Requirements())] == ["not_empty"]
     assert kinds(TARGET, extensions={"postgis": "3.4", "pg_trgm": "1.5"}) == ["missing_extension"]
     assert kinds(TARGET, roles=("shop", "reporting")) == ["missing_role"]
     assert kinds(TARGET, server_version="17.1 (Debian 17.1-1)") == ["older_server"]
@@ -144,8 +144,8 @@ def test_what_would_fail_or_do_harm_is_named_before_it_happens():
 
 def test_a_long_list_of_what_is_there_is_cut():
     filled = replace(TARGET, objects=tuple(f"table public.t{number}" for number in range(9)))
-    assert obstacles(filled, needs_of(MANIFEST))[0].detail.endswith("t4, ...")
+    assert obstacles(filled, requirements_of(MANIFEST))[0].detail.endswith("t4, ...")
 
 
 def test_missing_roles_are_those_that_only_the_dump_knows():
-    assert missing_roles(TARGET, Needs(roles=frozenset({"z", "shop", "a"}))) == ("a", "z")
+    assert missing_roles(TARGET, Requirements(roles=frozenset({"z", "shop", "a"}))) == ("a", "z")

@@ -53,6 +53,14 @@ def test_a_time_takes_the_newest_dump_not_later_and_says_what_is_lost(run: Run, 
     assert engine.done == []
 
 
+def test_a_server_whose_clock_is_ahead_of_ours_loses_us_no_dump(run: Run, engine: FakeEngine, tmp_path: Path):
+    ahead = datetime.now(UTC) + timedelta(minutes=5)
+    shelve(tmp_path / "shelf", ahead.replace(microsecond=0), Verdict.PROVEN)
+    now = json.loads(run(*FROM_SHELF, "--plan", "--json").stdout)
+    assert (now["outcome"], now["lost_s"]) == ("planned", 0)
+    assert run(*FROM_SHELF, "--plan", "--at", "-0s").exit_code == 1
+
+
 def test_the_plan_is_shown_before_anything_is_asked(run: Run, engine: FakeEngine, shelf: Path):
     result = run(*FROM_SHELF, "--at", "2026-11-20T09:30:00Z")
     assert "what was written in the 3 h 30 min after 2026-11-20T06:00:00Z" in result.stdout

@@ -66,7 +66,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Needs:
+class Requirements:
     """What a dump needs of the server that it is restored to; an empty ``encoding`` or version is not known.
 
     ``owners`` are those of ``roles`` that own something.
@@ -121,10 +121,10 @@ def expected_s(dump: Dump, dumps: Iterable[Dump]) -> tuple[float | None, float |
     return median(measured) * dump.bytes, max(measured) * dump.bytes, len(measured)
 
 
-def needs_of(manifest: Manifest) -> Needs:
+def requirements_of(manifest: Manifest) -> Requirements:
     """Return what a dump with this manifest needs."""
     owners = frozenset(manifest.objects.get("owners", {}).values())
-    return Needs(
+    return Requirements(
         extensions=frozenset(manifest.extensions),
         roles=frozenset(manifest.roles),
         owners=owners & frozenset(manifest.roles),
@@ -133,7 +133,7 @@ def needs_of(manifest: Manifest) -> Needs:
     )
 
 
-def obstacles(target: Target, needs: Needs) -> tuple[Obstacle, ...]:
+def obstacles(target: Target, needs: Requirements) -> tuple[Obstacle, ...]:
     """Return everything that would make a restore into ``target`` fail or do harm."""
     found = []
     if target.objects:
@@ -175,12 +175,12 @@ def obstacles(target: Target, needs: Needs) -> tuple[Obstacle, ...]:
     return tuple(found)
 
 
-def missing_roles(target: Target, needs: Needs) -> tuple[str, ...]:
+def missing_roles(target: Target, needs: Requirements) -> tuple[str, ...]:
     """Return the roles that own or may use something in the dump, and that the target's server has not."""
     return tuple(sorted(needs.roles - target.roles))
 
 
-def _server_obstacles(target: Target, needs: Needs) -> list[Obstacle]:
+def _server_obstacles(target: Target, needs: Requirements) -> list[Obstacle]:
     found = []
     if not target.exists and not target.may_create:
         found.append(
