@@ -34,7 +34,7 @@ from opsloop.backup.order import OURS
 from opsloop.backup.plain import for_psql
 from opsloop.backup.ports import NotTriedError, Outcome, Told, Unpacked
 from opsloop.backup.verify import Verifier
-from opsloop.backup.wanted import Limits
+from opsloop.backup.wanted import GIB, Limits
 
 LOOK_S = 0.05
 MAX_IN_ONE = 4_000  # entries or tables in one transaction, which holds a few locks for each until its end
@@ -82,7 +82,7 @@ class PostgresEngine:
         )
         self._peak = 0
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
-        server = Server(folder, bounds, _LOCKS | (_PARALLEL if (os.cpu_count() or 1) > 1 else {}))
+        server = Server(folder, bounds, _settings(limits))
         copy = None
         try:
             with ours(server):
@@ -96,6 +96,16 @@ class PostgresEngine:
             self._peak = server.peak_memory_bytes
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settings(limits: Limits) -> dict[str, str]:
+    """Return what we set beyond a server's own settings: locks, and speed where there is room for it."""
+    made = dict(_LOCKS)
+    if (os.cpu_count() or 1) > 1:
+        made |= _PARALLEL
+    if limits.memory_bytes >= GIB:
+        made["shared_buffers"] = "128MB"
+    return made
 
 
 class RestoredCopy(Checks):
