@@ -125,6 +125,7 @@ LOGIN = Login("h", "5432", "u", "d", password="hunter2")
         (psycopg.errors.AdminShutdown("terminating connection"), TransientError),
         (psycopg.errors.SerializationFailure("conflict with recovery"), TransientError),
         (psycopg.errors.TooManyConnections("sorry, too many clients already"), TransientError),
+        (psycopg.errors.UndefinedTable('relation "public.x" does not exist'), TransientError),
         (psycopg.errors.DataCorrupted("invalid page in block 0"), PermanentError),
         (psycopg.OperationalError('FATAL: password authentication failed for user "u"'), PermanentError),
         (psycopg.OperationalError('FATAL: database "d" does not exist'), PermanentError),

@@ -34,7 +34,10 @@ _FOR_GOOD = re.compile(  # what libpq says where a connection fails has no SQLST
     r"|does not match host name|is not a database|not currently accepting connections",
     re.IGNORECASE,
 )
-_TRANSIENT = ("08", "40", "53", "55", "57", "58")  # connections, conflicts, resources, locks, shutdowns, the system
+_TRANSIENT = (  # connections, conflicts, resources, locks, shutdowns, the system; what was dropped since it was listed
+    *("08", "40", "53", "55", "57", "58"),
+    *("42P01", "3F000"),
+)
 _HINTS = {
     "42501": "give the role pg_read_all_data, or SELECT on it",
     "53200": "raise max_locks_per_transaction: each table needs a lock of ours and one of pg_dump's",
