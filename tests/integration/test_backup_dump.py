@@ -304,8 +304,13 @@ def test_a_role_that_may_read_everything_and_nothing_else_can_take_a_dump(role: 
             "GRANT pg_read_all_data TO reader",
             'permission denied for "hidden"."t": role reader lacks BYPASSRLS',
         ),
+        (
+            "SELECT lo_create(77), lo_create(78), lo_create(79); GRANT SELECT ON LARGE OBJECT 78 TO reader; "
+            "ALTER LARGE OBJECT 79 OWNER TO reader; GRANT pg_read_all_data TO reader",
+            'permission denied for "large object"."77": role reader lacks SELECT on large objects',
+        ),
     ],
-    ids=["select", "schema", "row security"],
+    ids=["select", "schema", "row security", "large object"],
 )
 def test_a_missing_right_is_named_with_what_would_give_it(
     shop: str, role: Callable[[str], str], grants: str, said: str
@@ -313,6 +318,7 @@ def test_a_missing_right_is_named_with_what_would_give_it(
     error, sink = failed(role(grants))
     with psycopg.connect(shop, autocommit=True) as admin:
         admin.execute("DROP SCHEMA IF EXISTS hidden CASCADE")
+        admin.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
     assert type(error) is PermanentError
     assert said in error.message
     assert sink.content == b""

@@ -30,10 +30,19 @@ SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.rel
    AND NOT (c.relpersistence = 'u' AND pg_is_in_recovery())
  ORDER BY c.oid"""
 
+# has_largeobject_privilege came with 18; until then a superuser, the owner and who was granted it may read one.
+LARGE_OBJECTS = """
+SELECT oid FROM pg_largeobject_metadata WHERE NOT {may_read} ORDER BY oid"""
+MAY_READ = "has_largeobject_privilege(oid, 'SELECT')"
+MAY_READ_BEFORE_18 = """(current_setting('is_superuser')::bool OR pg_has_role(lomowner, 'USAGE')
+    OR EXISTS (SELECT FROM aclexplode(lomacl) WHERE privilege_type = 'SELECT'
+                AND (grantee = 0 OR pg_has_role(grantee, 'USAGE'))))"""
+
 _REMEDIES = {
     "schema": "USAGE on its schema (or give pg_read_all_data)",
     "select": "SELECT (or give pg_read_all_data)",
     "rows": "BYPASSRLS: row security would hide rows from the dump",
+    "large object": "SELECT on large objects, which pg_read_all_data does not give; make it a member of their owner",
 }
 
 
@@ -44,6 +53,10 @@ def check_rights(
     with connection.transaction(force_rollback=True):
         prepare(connection)
         found = rows_of(connection, _filled(connection, RIGHTS, schemas, exclude_schemas))
+        if not schemas:  # else they are in no dump
+            may_read = MAY_READ if connection.info.server_version >= 180_000 else MAY_READ_BEFORE_18
+            oids = rows_of(connection, LARGE_OBJECTS.replace("{may_read}", may_read))
+            found += [("large object", "large object", str(oid)) for (oid,) in oids]
     for lacks, remedy in _REMEDIES.items():
         names = [identifier([schema, name]) for one, schema, name in found if one == lacks]
         if names:
