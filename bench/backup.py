@@ -70,6 +70,7 @@ def one_round(server: Debian, dump: Path, manifest: Manifest) -> Round:
 def measure(megabytes: int, rounds: int) -> None:
     """Print the rows of one size."""
     with debian() as server, tempfile.TemporaryDirectory(prefix="bench-backup-") as name:
+        Path(name).chmod(0o755)
         dump = Path(name) / "shop.dump"
         server.fill(SOURCE, megabytes)
         server.run("pg_dump", "--format=custom", f"--file={dump}", SOURCE)

@@ -16,16 +16,19 @@ from typing import Any
 import pytest
 
 from tests.e2e.cloud import deployment
+from tests.everything import custom, source
 from tests.postgres import debian_server, dumped, embedded_server, fresh_database, source_database
 from tests.verifying import canary, verifying
 
 __all__ = ["deployment"]  # of the end-to-end tests here and in tests/browser
 __all__ += [
     "canary",
+    "custom",
     "debian_server",
     "dumped",
     "embedded_server",
     "fresh_database",
+    "source",
     "source_database",
     "verifying",
 ]  # of backups

@@ -1,31 +1,21 @@
 """Dumps of Debian's PostgreSQL 15, by its own pg_dump and by ours, restored for real; and each that must not pass."""
 
 import gzip
-import hashlib
-import io
-import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from opsloop.adapters.postgres_binaries import tools
-from opsloop.adapters.postgres_facts import read_facts
 from opsloop.adapters.postgres_files import DumpFiles
-from opsloop.adapters.postgres_restore import RestoredCopy, verifier_here
-from opsloop.backup.blocks import uncompressed
 from opsloop.backup.contents import read_contents
-from opsloop.backup.model import Manifest, Reason, Verdict
+from opsloop.backup.model import Reason, Verdict
 from opsloop.backup.verify import Verifier
 from opsloop.backup.wanted import Limits, Wanted
 from opsloop.catalog import Assertion
 from opsloop.dataclass import replace
-from tests.postgres import DebianServer
+from tests.everything import Source
 from tests.verifying import NOW, Bench
 
 if sys.version_info >= (3, 14):
@@ -33,7 +23,6 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-EVERYTHING = (Path(__file__).parents[1] / "data" / "backup" / "everything.sql").read_text(encoding="utf-8")
 FORMATS = {
     "custom": ("--format=custom",),
     "custom, not compressed": ("--format=custom", "--compress=0"),
@@ -44,49 +33,6 @@ FORMATS = {
     "plain, as inserts": ("--inserts",),
     "plain, with its database": ("--create",),
 }
-
-
-class Source:
-    """A database of everything, its manifest and its dumps."""
-
-    def __init__(self, server: DebianServer, name: str, folder: Path) -> None:
-        self.server, self.name, self.folder = server, name, folder
-        with psycopg.connect(server.dsn(name, "postgres"), autocommit=True) as connection:
-            self.facts = read_facts(connection)
-
-    def dump(self, *options: str, program: Path | None = None) -> Path:
-        """Return a new dump, a directory packed as tar."""
-        path = self.folder / f"{len(list(self.folder.iterdir()))}.dump"
-        command = [program or self.server.program("pg_dump"), f"--file={path}", *options]
-        environment = dict(tools().environment) if program else {"LC_ALL": "C.UTF-8"}
-        subprocess.run([*command, self.server.dsn(self.name, "postgres")], check=True, env=environment)
-        if not path.is_dir():
-            return path
-        packed = path.with_suffix(".tar")
-        with tarfile.open(packed, "w") as archive:
-            archive.add(path, "shop")
-        return packed
-
-    def manifest(self, path: Path) -> Manifest:
-        """Return the manifest of a dump of this database."""
-        raw = path.read_bytes()
-        digest = hashlib.sha256(raw).hexdigest()
-        return replace(self.facts, dump_bytes=len(raw), sha256=digest, taken_at=NOW - timedelta(minutes=5))
-
-
-@pytest.fixture(scope="module")
-def source(debian_server: DebianServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
-    name = "every thing"
-    debian_server.create(name)
-    with psycopg.connect(debian_server.dsn(name, "postgres"), autocommit=True) as connection:
-        connection.execute(EVERYTHING.encode())
-    yield Source(debian_server, name, tmp_path_factory.mktemp("dumps"))
-    debian_server.drop(name)
-
-
-@pytest.fixture(scope="module")
-def custom(source: Source) -> Path:
-    return source.dump("--format=custom")
 
 
 @pytest.mark.parametrize("case", FORMATS)
@@ -302,86 +248,3 @@ def test_progress_is_told_by_phase(verifying: Bench, custom: Path) -> None:
     assert list(dict.fromkeys(phase for phase, _, _ in told))[:4] == ["read", "inspect", "start", "restore"]
     size = custom.stat().st_size
     assert ("read", size, size) in told
-
-
-def _with_zstd(raw: bytes) -> bytes:
-    """Return an uncompressed archive as a pg_dump built with zstd would have written it: each table a frame."""
-    contents = read_contents(io.BytesIO(raw))
-    assert contents.header.compression == "none"
-
-    def packed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-        yield zstd.compress(b"".join(chunks))
-
-    made = bytearray(b"".join(uncompressed(io.BytesIO(raw), contents, packed)))
-    made[11] = 3
-    return bytes(made)
-
-
-def test_archives_compressed_with_zstd_are_proven_though_our_pg_restore_cannot_read_them(
-    verifying: Bench, source: Source, tmp_path: Path
-) -> None:
-    plain = source.dump("--format=custom", "--compress=none", program=tools().pg_dump)
-    path = tmp_path / "zstd.dump"
-    path.write_bytes(_with_zstd(plain.read_bytes()))
-    found = verifying.file(path, source.manifest(path), source_name=source.name)
-    assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
-
-
-def test_an_archive_compressed_with_lz4_is_unknown_and_says_what_to_do(
-    verifying: Bench, source: Source, tmp_path: Path
-) -> None:
-    raw = bytearray(source.dump("--format=custom", "--compress=none", program=tools().pg_dump).read_bytes())
-    raw[11] = 2
-    path = tmp_path / "lz4.dump"
-    path.write_bytes(raw)
-    found = verifying.file(path, source_name=source.name)
-    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, Reason.UNSUPPORTED)
-    assert "--compress=gzip" in found.detail
-
-
-def test_a_thousand_tables_are_proven(verifying: Bench, debian_server: DebianServer, source_database: str) -> None:
-    """Each with a key, so a thousand indexes too: more objects than an ordinary server locks in one transaction."""
-    with psycopg.connect(debian_server.dsn(source_database, "postgres"), autocommit=True) as connection:
-        for start in range(0, 1000, 250):
-            makes = [f"CREATE TABLE t{n} (id integer PRIMARY KEY, v text)" for n in range(start, start + 250)]
-            connection.execute("; ".join(makes).encode())
-        connection.execute(b"INSERT INTO t7 VALUES (1, 'seven')")
-    source = Source(debian_server, source_database, verifying.folder)
-    path = source.dump("--format=custom")
-    found = verifier_here().verify(path, source.manifest(path), Wanted("shop", NOW, source_name=source_database))
-    assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
-    assert found.compared["tables"] == 1000
-
-
-def test_dumps_too_large_for_one_transaction_are_restored_in_several(
-    verifying: Bench, source: Source, custom: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("opsloop.adapters.postgres_restore.MAX_IN_ONE", 3)
-    for path in (custom, source.dump("--format=plain")):
-        found = verifying.file(path, source.manifest(path), source_name=source.name)
-        assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
-
-
-def _damage(copy: RestoredCopy) -> None:
-    """Put zeros over the first data page of an index, in a copy of the database that no buffer holds yet."""
-    with copy.connect("-c search_path=") as connection:
-        row = connection.execute("select relfilenode from pg_class where relname = 'child_pkey'").fetchone()
-    assert row is not None
-    with copy.server.admin() as connection:
-        old, new = (sql.Identifier(name) for name in (f"{copy.name} before", copy.name))
-        connection.execute(sql.SQL("alter database {} rename to {}").format(new, old))
-        connection.execute(sql.SQL("create database {} template {} strategy file_copy owner restorer").format(new, old))
-        connection.execute(sql.SQL("drop database {}").format(old))
-        oid = connection.execute("select oid from pg_database where datname = %s", (copy.name,)).fetchone()
-    assert oid is not None
-    with (copy.server.folder / "data" / "base" / str(oid[0]) / str(row[0])).open("r+b") as file:
-        file.seek(8192)
-        file.write(bytes(8192))
-
-
-def test_damage_in_the_copy_is_found(verifying: Bench, custom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = RestoredCopy.begin_check
-    monkeypatch.setattr(RestoredCopy, "begin_check", lambda copy: (_damage(copy), begin(copy)))
-    found = verifying.file(custom)
-    assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.CORRUPT)
-    assert "child_pkey" in found.findings[0].where

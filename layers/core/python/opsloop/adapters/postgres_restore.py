@@ -37,6 +37,7 @@ from opsloop.backup.verify import Verifier
 from opsloop.backup.wanted import GIB, Limits
 
 LOOK_S = 0.05
+PARALLEL_BYTES = 16 << 20  # from this size on two of pg_restore's own workers are faster than one
 MAX_IN_ONE = 4_000  # entries or tables in one transaction, which holds a few locks for each until its end
 _LOCKS = {"max_locks_per_transaction": "1024"}  # for each of some 20 sessions that may be
 # a second core builds indexes and counts rows beside the first, as a server that people use would
@@ -98,6 +99,15 @@ class PostgresEngine:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_reachable(path: Path) -> bool:
+    """Return whether who restores dumps may open the file or folder by its path: several processes have to."""
+    if os.geteuid():
+        return True
+    found = path.stat()
+    wanted = 0o005 if path.is_dir() else 0o004
+    return found.st_mode & wanted == wanted and all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+
+
 def _settings(limits: Limits) -> dict[str, str]:
     """Return what we set beyond a server's own settings: locks, and speed where there is room for it."""
     made = dict(_LOCKS)
@@ -149,22 +159,27 @@ class RestoredCopy(Checks):
         wanted = self.server.folder / "list"
         wanted.write_text(list_lines(self._needs.keep), encoding="ascii")
         wanted.chmod(0o644)
-        is_small = len(self._needs.keep) <= MAX_IN_ONE
         command: list[str | Path] = [tools().pg_restore, *_PG_RESTORE, "--use-list", wanted]
-        command += [
-            "--single-transaction" if is_small else "--transaction-size=1000",
-            "--dbname",
-            self.name_for_libpq(),
-        ]
-        if self._dump.path.is_dir():
-            return self._run([*command, "--format=directory", self._dump.path])
-        size = self._dump.path.stat().st_size
-        with self._dump.path.open("rb") as file:
+        command += ["--dbname", self.name_for_libpq()]
+        path = self._dump.path
+        if self._is_worth_two() and is_reachable(path):
+            return self._run([*command, "--jobs=2", path])
+        is_small = len(self._needs.keep) <= MAX_IN_ONE
+        command.append("--single-transaction" if is_small else "--transaction-size=1000")
+        if path.is_dir():
+            return self._run([*command, "--format=directory", path])
+        size = path.stat().st_size
+        with path.open("rb") as file:
             form = "tar" if self._dump.kind is Kind.TAR else "custom"
             # the place in the file is shared with pg_restore: how far it has read
             return self._run(
                 [*command, f"--format={form}"], file, lambda: told(os.lseek(file.fileno(), 0, os.SEEK_CUR), size)
             )
+
+    def _is_worth_two(self) -> bool:
+        """Return whether two workers of pg_restore are faster than one; the tar format can have but one."""
+        is_divisible = self._dump.kind is Kind.CUSTOM or self._dump.path.is_dir()
+        return is_divisible and self._dump.inflated_bytes >= PARALLEL_BYTES and (os.cpu_count() or 1) > 1
 
     def _by_psql(self, told: Told) -> tuple[int, str]:
         token = secrets.token_hex(24)
