@@ -14,6 +14,12 @@ from tests.postgres import DebianServer, debian_server
 __all__ = ["debian_server"]
 
 SECRET = "opsloop-local/backup/orders"
+LINES = """
+ALTER TABLE orders ADD goods_cents int;
+UPDATE orders SET goods_cents = cents;
+CREATE TABLE order_lines (order_id bigint REFERENCES orders, amount_cents int);
+INSERT INTO order_lines SELECT id, cents FROM orders;
+"""  # of which the catalog asserts something
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +27,7 @@ def taken(deployment: Deployment, debian_server: DebianServer) -> Iterator[dict[
     """Have a dump of a database on Debian's PostgreSQL taken; yield the verification of its arrival."""
     debian_server.create("orders")
     with psycopg.connect(debian_server.dsn("orders"), autocommit=True) as connection:
-        connection.execute(SCHEMA)
+        connection.execute(SCHEMA + LINES)
     before = keep_secret(deployment, debian_server.dsn("orders", sslmode="require"))
     try:
         yield take(deployment)
@@ -88,7 +94,7 @@ def test_a_dump_that_somebody_asks_for_is_taken_and_proven(deployment: Deploymen
     key = f"dumps/{taken['dump_id']}"
     assert read(deployment, key).startswith(b"PGDMP")
     manifest = json.loads(read(deployment, f"{key}.manifest.json"))
-    assert sum(one["rows"] or 0 for one in manifest["tables"].values()) == ROWS
+    assert sum(one["rows"] or 0 for one in manifest["tables"].values()) == ROWS + 500
     evidence = wait_until("evidence", lambda: evidence_of(deployment, taken["verification_id"]))
     assert evidence["verification"]["verdict"] == "proven"
 
