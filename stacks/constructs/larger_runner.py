@@ -1,7 +1,7 @@
 """A function's code on a machine without Lambda's limits: a task of ECS on Fargate, started for one job at a time.
 
 The container is a public image of Lambda's own Python; at its start it fetches the very function and layers that the
-stack deploys (``containers/start.py``), so that nothing is built and nothing can differ.
+stack deploys (``layers/runner/start.py``), so that nothing is built and nothing can differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from stacks.constructs.ops_function import NAMESPACE, OpsFunction
 
 CONTAINER = "verify"  # opsloop.adapters.backup_runner names it, too
 IMAGE = "public.ecr.aws/lambda/python"
-START = Path(__file__).parents[2] / "containers" / "start.py"
+START = Path(__file__).parents[2] / "layers" / "runner" / "start.py"
 MAX_DISK_GIB = 200  # that Fargate gives
 HTTPS = 443
 
