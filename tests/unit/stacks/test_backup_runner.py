@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from stacks.constructs.larger_runner import CONTAINER
 from tests.unit.stacks.reading import Template, functions, resources, statements
 
-START = Path(__file__).parents[3] / "containers" / "start.py"
+START = Path(__file__).parents[3] / "layers" / "runner" / "start.py"
 
 
 def only(template: Template, kind: str) -> dict[str, Any]:
