@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -163,7 +164,11 @@ class RestoredCopy(Checks):
         command += ["--dbname", self.name_for_libpq()]
         path = self._dump.path
         if self._is_worth_two() and is_reachable(path):
-            return self._run([*command, "--jobs=2", path])
+            looks = count()
+            return self._run(
+                [*command, "--jobs=2", path],
+                look=lambda: None if next(looks) % 20 else told(self.server.disk_bytes, 0.0),
+            )
         is_small = len(self._needs.keep) <= MAX_IN_ONE
         command.append("--single-transaction" if is_small else "--transaction-size=1000")
         if path.is_dir():
