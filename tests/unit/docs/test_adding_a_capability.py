@@ -20,7 +20,7 @@ COPIED = (
     "LICENSE",
     "CHANGELOG.md",
 )
-COPIED += ("docs", "events", "functions", "layers", "stacks", "containers", "tests", "cli", "local", "bench")
+COPIED += ("docs", "events", "functions", "layers", "stacks", "tests", "cli", "local", "bench")
 # The example's own, and those that look at all capabilities. The handlers with their layers alone are left to
 # `make test-fast`: that test runs every handler.
 TESTS = (
