@@ -81,6 +81,12 @@ def test_gauges_have_base_units_and_leave_out_what_is_not_known():
     assert all(isinstance(one, float) for one in nothing.values())
 
 
+def test_before_the_first_audit_nobody_has_counted_what_is_missed():
+    counted = {"backup_objectives_missed", "backup_objectives_unknown"}
+    assert counted.isdisjoint(database_json(ORDERS, None, NOW)["gauges"])
+    assert counted <= database_json(ORDERS, audited(Evidence([failed(1)])), NOW)["gauges"].keys()
+
+
 def test_since_when_it_stands_so_is_the_earliest_check_of_that_standing():
     before = audited(Evidence([dump(2)], [restored(2, 2.0)]))
     later = NOW + hours(6)

@@ -61,10 +61,15 @@ def gauges(database: Database, found: Mapping[str, Any], now: datetime) -> dict[
         "backup_rpo_objective_seconds": database.rpo_s,
         "backup_rto_p95_seconds": checks.get("rto", {}).get("measured"),
         "backup_rto_objective_seconds": database.rto_s,
-        "backup_objectives_missed": sum(one["standing"] == Standing.MISSED for one in checks.values()),
-        "backup_objectives_unknown": sum(one["standing"] == Standing.UNKNOWN for one in checks.values()),
+        "backup_objectives_missed": _count(checks, Standing.MISSED),
+        "backup_objectives_unknown": _count(checks, Standing.UNKNOWN),
     }
     return {name: float(value) for name, value in known.items() if value is not None}
+
+
+def _count(checks: Mapping[str, Any], standing: Standing) -> int | None:
+    """Return how many checks stand so; None before the first audit, for nobody has looked."""
+    return sum(one["standing"] == standing for one in checks.values()) if checks else None
 
 
 def history_point(assessment: Mapping[str, Any]) -> dict[str, Any]:
