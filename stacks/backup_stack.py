@@ -220,6 +220,7 @@ class BackupStack(Stack):
         audit.alarms.objectives_missed()
         allow_table(audit, state.backup, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
         allow_objects(audit, state.backups, "s3:GetObject")
+        allow_bucket(audit, state.backups, "s3:ListBucket")  # without it, a report that is not there is refused instead
         allow_bus(audit, state.bus, "events:PutEvents")
         self._allow_rds(audit)
 
@@ -260,6 +261,7 @@ class BackupStack(Stack):
         allow_table(query, state.access, "dynamodb:GetItem")
         allow_table(query, state.backup, "dynamodb:GetItem", "dynamodb:Query")
         allow_objects(query, state.backups, "s3:GetObject")
+        allow_bucket(query, state.backups, "s3:ListBucket")
 
     def _prune(self, layers: Layers, state: StateStack) -> None:
         prune = OpsFunction(

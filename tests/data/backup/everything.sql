@@ -67,3 +67,6 @@ CREATE RULE shown AS ON UPDATE TO ident DO ALSO (SELECT 1; SELECT 2);
 CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE EVENT TRIGGER told ON ddl_command_start EXECUTE FUNCTION told();
 CREATE PUBLICATION everything FOR ALL TABLES;
+
+CREATE CAST (text AS integer[]) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (text AS integer[]) IS 'made by a superuser';

@@ -26,6 +26,7 @@ PROMISES = Promises(
         },
         "backup_audit": {
             "Backup": {GET, PUT, QUERY},
+            "Backups": {"s3:ListBucket"},
             "Backups/*": {"s3:GetObject"},
             "Bus": {"events:PutEvents"},
             "Key": WRITE_KEY,
@@ -33,6 +34,7 @@ PROMISES = Promises(
         "backup_query": {
             "Access": {GET},
             "Backup": {GET, QUERY},
+            "Backups": {"s3:ListBucket"},
             "Backups/*": {"s3:GetObject"},
             "Key": READ_KEY,
         },

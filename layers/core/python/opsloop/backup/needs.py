@@ -17,6 +17,7 @@ _ROLE = re.compile(rf"^CREATE (?:ROLE|USER|GROUP)\s+({_NAME})", re.I)
 _COLLATE = re.compile(r'\bCOLLATE\s+pg_catalog\.(?:"((?:[^"]|"")+)"|(\w+))')
 _LANGUAGE = re.compile(rf"\sLANGUAGE\s+({_NAME})", re.I)
 _ALL_TABLES = re.compile(r"^CREATE PUBLICATION\s.+\sFOR (ALL|TABLES IN)\b", re.S | re.I)
+_CAST = re.compile(r"^(CREATE|COMMENT ON) CAST \((.+?) AS (.+?)\)(\s+WITHOUT FUNCTION)?", re.S | re.I)
 _NO_ROLES = {"public", "current_user", "current_role", "session_user"}
 _USUAL_LANGUAGES = {"sql", "plpgsql", "plperl", "pltcl", "plv8", "plpython3"}
 ONLY_SUPERUSERS = frozenset({"c", "internal", "plpython3u", "plpython2u", "plpythonu", "plperlu", "pltclu", "plsh"})
@@ -94,6 +95,7 @@ _SUPERUSERS_KINDS = {
 }
 _NOT_COMPARED = {
     "access methods": ("casts",),
+    "casts": ("casts", "comments"),
     "event triggers": ("publications",),
     "foreign data wrappers": ("foreign",),
     "operator classes": ("operators", "comments"),
@@ -120,8 +122,26 @@ def _only_superusers(entry: Entry, statement: str) -> str | None:
         return "comments"
     if kind == "PUBLICATION" and _ALL_TABLES.search(statement):
         return "publications"
+    if cast := superusers_cast(statement):
+        return cast
     language = untrusted_language(statement)
     return f"functions in {language}" if language else None
+
+
+def superusers_cast(statement: str) -> str | None:
+    """Return ``casts``, or ``comments`` for one on it, of a cast that nobody but a superuser may make, else None.
+
+    That is one between types of which the dump brings none, and one that takes the bytes of one type for another's.
+    """
+    found = _CAST.match(statement)
+    if found is None or (not found[4] and any(_is_of_the_dump(found[side]) for side in (2, 3))):
+        return None
+    return "casts" if found[1].upper() == "CREATE" else "comments"
+
+
+def _is_of_the_dump(type_name: str) -> bool:
+    """Return whether a type's name has a schema that is not the server's own: pg_dump writes it so."""
+    return "." in type_name and not type_name.startswith("pg_catalog.")
 
 
 def schemas_of(extensions: Iterable[str]) -> list[str]:

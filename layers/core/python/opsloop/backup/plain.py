@@ -16,6 +16,7 @@ from opsloop.backup.needs import (
     extension_of,
     is_language,
     roles_of,
+    superusers_cast,
     unquoted,
     untrusted_language,
 )
@@ -179,6 +180,8 @@ def left_out(statement: str) -> str | None:
     for what, pattern in _LEFT_OUT:
         if pattern.match(statement):
             return what
+    if cast := superusers_cast(statement):
+        return cast
     language = untrusted_language(statement)
     return f"functions in {language}" if language else None
 
