@@ -232,7 +232,6 @@ class _Child:
 
     def said(self) -> str:
         """Return the end of what it complained about, once it ended."""
-        self._listener.join(timeout=10)
         return self._said.decode("utf-8", "replace")
 
     def stop(self) -> None:
@@ -244,6 +243,7 @@ class _Child:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        self._listener.join(timeout=GRACE_S)  # its pipe is closed next, and it has the last words
 
     def late(self) -> None:
         """End it because its time is over."""
