@@ -87,7 +87,7 @@ function Head({ one, onTaken }: { one: DatabaseWhole; onTaken: () => void }): JS
   return (
     <div class="verdict">
       <StateBadge condition={conditionOf(one.standing)} text={one.standing === "unknown" ? "UNKNOWN" : one.standing} />
-      <span class="quiet small">tier {one.tier}, <a href={linkTo(`/services/${encodeURIComponent(one.service)}`)}>{one.service}</a>, every {one.every_h} h, kept as {one.retention}</span>
+      <span class="quiet small backup-head">tier {one.tier}, <a href={linkTo(`/services/${encodeURIComponent(one.service)}`)}>{one.service}</a>, every {one.every_h} h, kept as {one.retention}</span>
       {one.takes.length > 0 && <span class="small" role="status">{one.takes.length === 1 ? "a dump is being taken" : `${one.takes.length} dumps are being taken`}</span>}
       {one.is_taken_here && may("operator", who) && <Button label="Take a dump now" icon="backup" onClick={() => void take()} />}
       {said && <span class="small" role="status">{said}</span>}

@@ -1,4 +1,4 @@
-/** A line of dumps over time, each with what its verification said. The table below it says the same in words. */
+/** A line of dumps over time, each with what its verification said, for eyes: the table below says the same in words. */
 
 import type { JSX } from "preact";
 
@@ -18,7 +18,7 @@ export function Timeline({ database, dumps, time }: { database: string; dumps: D
   const style = time.span.to - time.span.from > 3 * 86_400_000 ? "day" : "moment";
   return (
     <figure class="backup-timeline">
-      <div class="backup-lane" role="img" aria-label={`Over time: ${toldOf(places.map((one) => one.dump))}`}>
+      <div class="backup-lane">
         {places.map(({ dump, left, verifiedLeft }) => (
           <span key={dump.dump_id}>
             {verifiedLeft !== null && verifiedLeft > left && <i class="backup-wait" style={{ left: `${left}%`, width: `${verifiedLeft - left}%` }} />}

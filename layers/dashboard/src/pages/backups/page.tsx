@@ -95,7 +95,7 @@ function Failures({ databases, time }: { databases: Database[]; time: Time }): J
   if (failed.length === 0) return null;
   return (
     <Panel title="What failed last" isFlush>
-      <ul class="open-list">
+      <ul class="open-list backups-failed">
         {failed.map((one) => one.last_failure && (
           <li key={one.database}>
             <a class="open-item" href={linkTo(`/backups/${encodeURIComponent(one.database)}`, { proof: one.last_failure.verification_id || undefined })}>
