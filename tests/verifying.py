@@ -1,6 +1,7 @@
 """Dumps verified for real in tests: one server for all of them, a database for each."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -102,6 +103,13 @@ def canary(tmp_path: Path) -> Path:
     folder.mkdir()
     if os.geteuid() == 0:  # dumps are restored by nobody, who must be able to come here
         folder.chmod(0o777)
-        for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            path.chmod(0o755)
+        open_the_way(tmp_path)
     return folder / "canary"
+
+
+def open_the_way(folder: Path) -> None:
+    """Let nobody come to a folder below the temporary one; each process of a parallel run has one level more."""
+    top = Path(tempfile.gettempdir())
+    while folder != top and top in folder.parents:
+        folder.chmod(0o755)
+        folder = folder.parent

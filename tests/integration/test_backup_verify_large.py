@@ -18,7 +18,7 @@ from opsloop.backup.model import Reason, Verdict
 from opsloop.backup.wanted import Wanted
 from tests.everything import Source
 from tests.postgres import DebianServer
-from tests.verifying import NOW, Bench
+from tests.verifying import NOW, Bench, open_the_way
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -120,8 +120,8 @@ def test_large_dumps_are_restored_by_two_workers(
     run = RestoredCopy.start
     monkeypatch.setattr(RestoredCopy, "start", lambda copy, *said: started.append(said[0]) or run(copy, *said))
     path = source.dump(form)
-    for folder in (path, *path.parents[:3]):
-        folder.chmod(0o755)
+    path.chmod(0o755)
+    open_the_way(path.parent)
     found = verifying.file(path, source.manifest(path), source_name=source.name)
     assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
     assert "--jobs=2" in started[0]
