@@ -4,6 +4,7 @@ with specimens_in(folder) as make:
     drill = run(..., make, ...)
 """
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -19,11 +20,13 @@ from opsloop.adapters.postgres_dump import DumpSource
 from opsloop.adapters.postgres_restore import verifier_here
 from opsloop.adapters.postgres_server import RESTORER, Server
 from opsloop.adapters.postgres_settings import MEBIBYTE, Limits
+from opsloop.adapters.postgres_usage import memory_bytes
 from opsloop.backup import damage
 from opsloop.backup.connect import read_login
 from opsloop.backup.damage import CONTROLS, DATABASE, DONE_TO_DATABASE, FRESH, OTHER, SAMPLE, Specimen
 from opsloop.backup.drill import Drill, Examined, run
 from opsloop.backup.model import Format, Manifest
+from opsloop.dataclass import replace
 from opsloop.errors import OpsloopError
 
 EXTENSION = "opsloop_drill"  # which no PostgreSQL has
@@ -64,7 +67,8 @@ def make_specimens(folder: Path) -> list[Specimen]:
     What cannot be made for one control is told in its specimen; where PostgreSQL does not start at all, or the sound
     dump cannot be made, that error is raised.
     """
-    with Server(limits=LIMITS) as server:
+    held = memory_bytes([os.getpid()])  # by this process before there is a PostgreSQL: its bound is on top
+    with Server(limits=replace(LIMITS, memory_bytes=LIMITS.memory_bytes + held)) as server:
         maker = _Maker(server, folder)
         return [maker.specimen(control.name) for control in CONTROLS]
 
