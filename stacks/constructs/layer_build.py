@@ -4,6 +4,7 @@ A layer is built once per content: the folder's name holds a hash of everything 
 inputs give the same asset, and a change of anything else rebuilds nothing.
 """
 
+import fcntl
 import hashlib
 import platform
 import re
@@ -11,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,18 +90,29 @@ def build_layer(name: str, target: Target, build: Path = BUILD) -> Path:
     if done.is_dir():
         return done
     build.mkdir(parents=True, exist_ok=True)
+    with _alone(build / f".{done.name}.lock"):
+        if not done.is_dir():
+            _build(name, target, build, done)
+    return done
+
+
+def _build(name: str, target: Target, build: Path, done: Path) -> None:
+    """Make the layer beside its place, and put it there as a whole."""
     with tempfile.TemporaryDirectory(dir=build, prefix=f".{name}-") as scratch:
         layer = Path(scratch) / "layer"
         python = layer / "python"
         python.mkdir(parents=True)
         _fill(name, target, python)
         _compile(name, target, python)
-        try:
-            layer.rename(done)
-        except OSError:
-            if not done.is_dir():  # otherwise another synth has just built the same
-                raise
-    return done
+        layer.rename(done)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Let whoever else builds the same wait until it is there: two at once would only take twice as long."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def content_hash(name: str, target: Target) -> str:

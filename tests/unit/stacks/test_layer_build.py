@@ -5,6 +5,8 @@ import marshal
 import re
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -225,3 +227,25 @@ def test_imports_are_put_off_where_they_stand_alone() -> None:
 def test_a_numpy_without_a_file_that_is_to_be_changed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrimError, match=r"numpy has no _add_newdocs\.py any more"):
         trim_numpy(tmp_path)
+
+
+def test_two_who_want_the_same_layer_build_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    fill = layer_build._fill
+
+    def slow(name: str, target: Target, python: Path) -> None:
+        built.append(name)
+        fill(name, target, python)
+        threading.Event().wait(0.2)  # so that the other one comes meanwhile
+
+    monkeypatch.setattr(layer_build, "_fill", slow)
+    both = threading.Barrier(2)
+
+    def build() -> Path:
+        both.wait()
+        return build_layer.__wrapped__("catalog", HERE, tmp_path)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (one.result() for one in [pool.submit(build), pool.submit(build)])
+    assert first == second
+    assert (built, first.is_dir()) == (["catalog"], True)
