@@ -154,7 +154,7 @@ def removed_on_failure(*paths: Path) -> Iterator[None]:
     """Remove files that the block made, if it does not come to its end."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nothing half is left; raised again
         for path in paths:
             with suppress(OSError):
                 path.unlink(missing_ok=True)

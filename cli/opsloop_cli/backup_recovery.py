@@ -89,7 +89,7 @@ class Recovery:
                 remarks = self._prepare()
             try:
                 restored, findings, compared = self._restore(path, bars)
-            except BaseException:
+            except BaseException:  # Ctrl-C too: no half database is left; raised again
                 self._give_up()
                 raise
         remarks += [f"harmless: {text}" for text in dict.fromkeys(restored.harmless[:HARMLESS_SHOWN])]

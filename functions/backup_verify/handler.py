@@ -157,7 +157,7 @@ class Watched:
         """Return the verdict."""
         try:
             return self._verifier.verify(path, manifest, wanted, progress)
-        except Exception:
+        except Exception:  # the boundary of the verifier: raised again, so that the prover decides
             logger.exception("verification failed unexpectedly", dump_id=wanted.dump_id)
             raise
 

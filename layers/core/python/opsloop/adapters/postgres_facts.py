@@ -182,6 +182,7 @@ class _Facts:
         return row
 
     def read(self) -> Manifest:
+        """Return everything that is told of the database, all of one snapshot."""
         database, version, number, encoding, collation, size, taken_at, _ = self.begin()
         lsn, timeline = self._wal()
         hashes, objects = self._schema()
