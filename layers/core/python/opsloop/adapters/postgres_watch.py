@@ -11,7 +11,7 @@ from opsloop.adapters.postgres_usage import disk_bytes, memory_bytes, process_tr
 from opsloop.dataclass import dataclass
 from opsloop.errors import PermanentError
 
-EVERY_S = 0.1
+EVERY_S = 0.25  # counting the memory of ten processes takes some milliseconds of a processor
 DISK_EVERY = 5  # looks; walking a folder of many tables takes longer
 
 
