@@ -18,6 +18,7 @@ import pytest
 from tests.e2e.cloud import deployment
 from tests.everything import custom, source
 from tests.postgres import debian_server, dumped, embedded_server, fresh_database, source_database
+from tests.scratch import use_memory
 from tests.verifying import canary, verifying
 
 __all__ = ["deployment"]  # of the end-to-end tests here and in tests/browser
@@ -32,6 +33,8 @@ __all__ += [
     "source_database",
     "verifying",
 ]  # of backups
+
+use_memory()  # before workers are started, and before anything asks for a folder
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -47,6 +48,26 @@ def test_a_server_starts_from_nothing_and_leaves_nothing() -> None:
         server.check()
 
 
+ABOUT = """select pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datlocprovider, datlocale, datcollate,
+           datistemplate, datacl::text, shobj_description(oid, 'pg_database') from pg_database where datname = %s"""
+
+
+def test_the_first_database_is_like_every_other_and_in_each_encoding_there_is_one() -> None:
+    with Server(limits=ROOMY) as server:
+        assert server.create_database("old", encoding="LATIN1") == ()
+        for name in ("postgres's", "second", "third"):  # the first of these three is made of what initdb made
+            assert server.create_database(name) == ()
+            assert value(server.dsn(name), "select count(*) from pg_class where oid >= 16384") == 0
+        with server.admin() as admin:
+            first, second, third = (admin.execute(ABOUT, [one]).fetchone() for one in ("postgres's", "second", "third"))
+            names = {row[0] for row in admin.execute("select datname from pg_database")}
+        assert first == second == third
+        assert first is not None
+        assert first[:2] == ("restorer", "UTF8")
+        assert names == {"template0", "template1", "old", "postgres's", "second", "third"}
+        assert value(server.dsn("old"), "select current_setting('server_encoding')") == "LATIN1"
+
+
 def test_it_listens_on_no_address(embedded_server: Server) -> None:
     assert value(embedded_server.dsn(user=ADMIN), "select current_setting('listen_addresses')") == ""
     sockets = {os.readlink(path) for path in Path(f"/proc/{embedded_server.pid}/fd").iterdir()}
@@ -67,7 +88,7 @@ def test_only_the_two_passwords_open_it(embedded_server: Server) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(dsn)
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(embedded_server.dsn("postgres"))
+        psycopg.connect(embedded_server.dsn())
 
 
 STRANGERS_STATEMENTS = [
@@ -203,7 +224,7 @@ def test_it_has_the_extensions_that_dumps_ask_for(embedded_server: Server, fresh
 def test_a_setting_keeps_its_quotes() -> None:
     assert configuration({"a": "it's", "b": "c:\\d"}) == "a = 'it''s'\nb = 'c:\\\\d'\n"
     sizes = settings_of(Limits(memory_bytes=512 * MEBIBYTE), Path("/s"))
-    assert (sizes["shared_buffers"], sizes["maintenance_work_mem"]) == ("52428kB", "32768kB")
+    assert (sizes["shared_buffers"], sizes["maintenance_work_mem"]) == ("52428kB", "52428kB")
     assert settings_of(Limits(), Path("/s"), {"jit": "on"})["jit"] == "on"
 
 
@@ -262,10 +283,12 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")
-def test_a_folder_that_nobody_can_reach_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "own").mkdir(mode=0o700)
-    with pytest.raises(ServerError, match="nobody, as whom PostgreSQL runs, cannot enter"):
-        Server(tmp_path / "own" / "server").start()
+def test_a_folder_that_nobody_can_reach_is_refused() -> None:
+    with (
+        tempfile.TemporaryDirectory() as own,  # short enough, and ours alone
+        pytest.raises(ServerError, match="nobody, as whom PostgreSQL runs, cannot enter"),
+    ):
+        Server(Path(own, "server")).start()
 
 
 def test_a_folder_with_something_in_it_is_refused_and_kept(tmp_path: Path) -> None:

@@ -80,8 +80,8 @@ def test_a_restore_that_fills_the_disk_is_stopped_and_says_so() -> None:
             connection.execute("alter table t alter a set storage external")
             with pytest.raises((psycopg.OperationalError, psycopg.InternalError)):  # stopped, or no file so large
                 fill(connection)
-        for _ in range(200):  # looks at the disk are some time apart
-            if server.passed or threading.Event().wait(0.1):
+        for _ in range(400):  # looks at the disk are some time apart
+            if not server.is_running or threading.Event().wait(0.05):
                 break
         with pytest.raises(LimitPassedError, match=r"PostgreSQL was stopped: it used \d+ MiB of disk, and may use 110"):
             server.check()
@@ -145,4 +145,5 @@ def test_the_thread_looks_at_the_disk_less_often(
     watcher.start()
     assert enough.wait(20)
     watcher.end()
-    assert looks[:10] == [False, False, False, False, True] * 2
+    assert looks[: 2 * postgres_watch.DISK_EVERY] == [*[False] * (postgres_watch.DISK_EVERY - 1), True] * 2
+    assert postgres_watch.DISK_EVERY > 1

@@ -2,19 +2,23 @@
 
 What is kept is what initdb wrote, before anything of a dump was near it. It lies in the temporary folder, where only we
 can read it, under a name that says what it was made by, with the password that its superuser begins with; every server
-gives its own another one before it is used.
+gives its own another one before it is used. A copy leaves out what most servers never need: making a thousand small
+files can cost as much as restoring a small dump.
 """
 
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from opsloop.adapters.postgres_sandbox import runs_as
 
 _FILE = "password"  # the name of a file
+_TEMPLATE = Path("base", "4")  # template0, whose oid is the same from PostgreSQL 15 on
+_MADE_AGAIN = ("_fsm", "_vm")  # files of free space and visibility, which PostgreSQL does without and makes anew
 
 
 def name_of(*made_by: str) -> str:
@@ -23,18 +27,38 @@ def name_of(*made_by: str) -> str:
 
 
 def fresh(data: Path, name: str) -> str | None:
-    """Copy the cluster kept under ``name`` to ``data``; return its superuser's password, None where none is kept."""
+    """Copy the cluster kept under ``name`` to ``data``; return its superuser's password, None where none is kept.
+
+    The files of template0 are not in it until ``complete``.
+    """
     home = _home(name)
     try:
         if not _is_ours(home):
             return None
         password = (home / _FILE).read_text(encoding="ascii")
-        shutil.copytree(home / "data", data, copy_function=shutil.copyfile)
+        template = home / "data" / _TEMPLATE
+
+        def left_out(folder: str, names: Iterable[str]) -> set[str]:
+            return _forks(folder, names) | ({template.name} if Path(folder) == template.parent else set())
+
+        shutil.copytree(home / "data", data, ignore=left_out, copy_function=shutil.copyfile)
         _give(data)
     except OSError:  # no room, or somebody is cleaning up: initdb says more
         shutil.rmtree(data, ignore_errors=True)
         return None
     return password
+
+
+def complete(data: Path, name: str) -> None:
+    """Add the files of template0 to a cluster made by ``fresh``, as long as nobody has asked for them.
+
+    Raises ``OSError`` when there is no room or the kept cluster is gone.
+    """
+    there = data / _TEMPLATE
+    if there.is_dir():
+        return
+    shutil.copytree(_home(name) / "data" / _TEMPLATE, there, ignore=_forks, copy_function=shutil.copyfile)
+    _give(there)
 
 
 def keep(data: Path, password: str, name: str) -> None:
@@ -48,6 +72,10 @@ def keep(data: Path, password: str, name: str) -> None:
             scratch.rename(home)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _forks(_folder: str, names: Iterable[str]) -> set[str]:
+    return {name for name in names if name.endswith(_MADE_AGAIN)}
 
 
 def _home(name: str) -> Path:

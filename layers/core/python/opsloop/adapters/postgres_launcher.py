@@ -14,7 +14,6 @@ If any of it cannot be had, it ends with status 97 and a line on standard error 
 
 import ctypes
 import os
-import platform
 import resource
 import sys
 
@@ -188,7 +187,7 @@ def confine(libc: ctypes.CDLL, given: dict[str, str], path_at: int) -> None:
         raise RefusedError("the parent has ended")
     _prctl(libc, "no_new_privs", PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1))
     only = None if given.get("execute") == "1" else path_at
-    rules = filter_program(platform.machine(), path_at=only, may_connect=given.get("connect") == "1")
+    rules = filter_program(os.uname().machine, path_at=only, may_connect=given.get("connect") == "1")
     loaded = _Program(len(rules), _packed(rules))
     _prctl(libc, "seccomp", PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), ctypes.byref(loaded))
 

@@ -41,13 +41,9 @@ LOOK_S = 0.05
 PARALLEL_BYTES = 16 << 20  # from this size on two of pg_restore's own workers are faster than one
 MAX_IN_ONE = 4_000  # entries or tables in one transaction, which holds a few locks for each until its end
 _LOCKS = {"max_locks_per_transaction": "1024"}  # for each of some 20 sessions that may be
-# a second core builds indexes and counts rows beside the first, as a server that people use would
-_PARALLEL = {
-    "max_worker_processes": "4",
-    "max_parallel_workers": "2",
-    "max_parallel_maintenance_workers": "1",
-    "max_parallel_workers_per_gather": "1",
-}
+# a second core counts rows beside the first, as a server that people use would
+_PARALLEL = {"max_worker_processes": "4", "max_parallel_workers": "2", "max_parallel_workers_per_gather": "1"}
+_ONE_BUILDS = {"max_parallel_maintenance_workers": "1"}  # and builds an index, unless pg_restore's second worker does
 _NO_NAMES = ("", "postgres", "template0", "template1")
 _PG_RESTORE = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions", "--no-security-labels")
 
@@ -84,7 +80,7 @@ class PostgresEngine:
         )
         self._peak = 0
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
-        server = Server(folder, bounds, _settings(limits))
+        server = Server(folder, bounds, _settings(limits, dump))
         copy = None
         try:
             with ours(server):
@@ -109,11 +105,22 @@ def is_reachable(path: Path) -> bool:
     return found.st_mode & wanted == wanted and all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
 
 
-def _settings(limits: Limits) -> dict[str, str]:
+def has_two_cores() -> bool:
+    """Return whether a second process has a processor to itself."""
+    return (os.cpu_count() or 1) > 1
+
+
+def is_worth_two(dump: Unpacked) -> bool:
+    """Return whether two workers of pg_restore are faster than one; the tar format can have but one."""
+    is_divisible = dump.kind is Kind.CUSTOM or dump.path.is_dir()
+    return is_divisible and dump.inflated_bytes >= PARALLEL_BYTES and is_reachable(dump.path) and has_two_cores()
+
+
+def _settings(limits: Limits, dump: Unpacked) -> dict[str, str]:
     """Return what we set beyond a server's own settings: locks, and speed where there is room for it."""
     made = dict(_LOCKS)
-    if (os.cpu_count() or 1) > 1:
-        made |= _PARALLEL
+    if has_two_cores():
+        made |= _PARALLEL if is_worth_two(dump) else _PARALLEL | _ONE_BUILDS
     if limits.memory_bytes >= GIB:
         made["shared_buffers"] = "128MB"
     return made
@@ -163,7 +170,7 @@ class RestoredCopy(Checks):
         command: list[str | Path] = [tools().pg_restore, *_PG_RESTORE, "--use-list", wanted]
         command += ["--dbname", self.name_for_libpq()]
         path = self._dump.path
-        if self._is_worth_two() and is_reachable(path):
+        if is_worth_two(self._dump):
             looks = count()
             return self._run(
                 [*command, "--jobs=2", path],
@@ -180,11 +187,6 @@ class RestoredCopy(Checks):
             return self._run(
                 [*command, f"--format={form}"], file, lambda: told(os.lseek(file.fileno(), 0, os.SEEK_CUR), size)
             )
-
-    def _is_worth_two(self) -> bool:
-        """Return whether two workers of pg_restore are faster than one; the tar format can have but one."""
-        is_divisible = self._dump.kind is Kind.CUSTOM or self._dump.path.is_dir()
-        return is_divisible and self._dump.inflated_bytes >= PARALLEL_BYTES and (os.cpu_count() or 1) > 1
 
     def _by_psql(self, told: Told) -> tuple[int, str]:
         token = secrets.token_hex(24)

@@ -30,6 +30,7 @@ from psycopg.conninfo import make_conninfo
 
 from opsloop.adapters import postgres_cluster
 from opsloop.adapters.postgres_binaries import server_binaries, tools
+from opsloop.adapters.postgres_locale import BY_CODE_POINT, candidates, is_utf8, locale_clause
 from opsloop.adapters.postgres_sandbox import (
     Confinement,
     check_confined,
@@ -44,6 +45,8 @@ from opsloop.adapters.postgres_watch import LimitPassedError, Passed, Watcher
 from opsloop.errors import PermanentError
 
 ADMIN, RESTORER = "opsloop_admin", "restorer"
+OWN_DATABASE = "template1"  # where we speak to the server itself; the restorer may not enter it
+SPARE = "postgres"  # initdb's other database: the first that is asked for in its locale
 PREFIX = "opsloop-server-"  # of the folders of servers, in the temporary folder
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
@@ -84,6 +87,8 @@ class Server:
         self._passwords = {name: secrets.token_urlsafe(24) for name in (ADMIN, RESTORER)}
         self._held = ExitStack()
         self._is_prepared = False
+        self._has_spare = False
+        self._cluster = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: Watcher | None = None
 
@@ -143,17 +148,17 @@ class Server:
         if not self.is_running:
             raise ServerError(f"PostgreSQL has ended: {self.log_tail()}")
 
-    def dsn(self, dbname: str = "postgres", user: str = RESTORER) -> str:
+    def dsn(self, dbname: str = OWN_DATABASE, user: str = RESTORER) -> str:
         """Return a connection string, with the password in it: not for logs, nor for command lines."""
         password = self._passwords[user]
         return make_conninfo("", host=str(self._sockets), dbname=dbname, user=user, password=password)
 
-    def environment(self, dbname: str = "postgres", user: str = RESTORER) -> dict[str, str]:
+    def environment(self, dbname: str = OWN_DATABASE, user: str = RESTORER) -> dict[str, str]:
         """Return the environment in which ``tools()`` reach a database, confined programs among them."""
         given = {"PGHOST": str(self._sockets), "PGDATABASE": dbname, "PGUSER": user}
         return {**tools().environment, **given, "PGPASSWORD": self._passwords[user]}
 
-    def admin(self, dbname: str = "postgres") -> "psycopg.Connection[Any]":
+    def admin(self, dbname: str = OWN_DATABASE) -> "psycopg.Connection[Any]":
         """Return a superuser's connection, without transactions. For statements about the server, never of a dump."""
         return psycopg.connect(self.dsn(dbname, ADMIN), autocommit=True, connect_timeout=10)
 
@@ -165,12 +170,9 @@ class Server:
         """
         notes: list[str] = []
         with self.admin() as connection:
-            for provider, locale in _locales(encoding, collation):
-                statement = sql.SQL("create database {} owner {} template template0 encoding {} {}").format(
-                    sql.Identifier(name), sql.Identifier(RESTORER), sql.Literal(encoding), _locale(provider, locale)
-                )
+            for provider, locale in candidates(encoding, collation):
                 try:
-                    connection.execute(statement)
+                    self._make_database(connection, name, encoding, (provider, locale))
                 except NO_SUCH_LOCALE as error:
                     notes.append(f"collation {collation or locale} is not available here ({_first_line(error)})")
                     continue
@@ -184,6 +186,24 @@ class Server:
         """Remove a database and everything in it, ending the sessions that use it."""
         with self.admin() as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def _make_database(
+        self, connection: "psycopg.Connection[Any]", name: str, encoding: str, locale: tuple[str, str]
+    ) -> None:
+        """Make an empty database: initdb's own under another name while nobody has it, else a copy of template0."""
+        made, owner = sql.Identifier(name), sql.Identifier(RESTORER)
+        if self._has_spare and is_utf8(encoding) and locale == BY_CODE_POINT:
+            connection.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(SPARE), made))
+            connection.execute(sql.SQL("alter database {} owner to {}").format(made, owner))
+            connection.execute(sql.SQL("comment on database {} is null").format(made))
+            self._has_spare = False
+            return
+        try:
+            postgres_cluster.complete(self._data, self._cluster)
+        except OSError as error:
+            raise ServerError(f"no other database can be made: {error}") from error
+        statement = sql.SQL("create database {} owner {} template template0 encoding {} {}")
+        connection.execute(statement.format(made, owner, sql.Literal(encoding), locale_clause(*locale)))
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the server wrote; they can quote a stranger's names, never rows or passwords."""
@@ -205,23 +225,22 @@ class Server:
                 self._watcher.peak_disk_bytes,
             )
             self._watcher = None
-        self._end(signal.SIGINT)
+        self._end()
         self._process = None
         self._held.close()
         if self._is_prepared:
             shutil.rmtree(self.folder, ignore_errors=True)
         self._is_prepared = False
 
-    def _end(self, first: signal.Signals = signal.SIGQUIT) -> None:
-        """Ask the server to end: fast (SIGINT), then at once (SIGQUIT), then kill each of its processes."""
+    def _end(self) -> None:
+        """Ask the server to end at once (SIGQUIT: nothing of it is kept), then kill each of its processes."""
         process = self._process
         if process is None or process.poll() is not None:
             return
-        for wish in (first, signal.SIGQUIT):
-            process.send_signal(wish)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_WITHIN_S)
-                return
+        process.send_signal(signal.SIGQUIT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_WITHIN_S)
+            return
         for one in reversed(process_tree(process.pid)):
             with suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
@@ -264,6 +283,7 @@ class Server:
         options.append("--no-data-checksums")  # for a copy that lives for minutes
         name = postgres_cluster.name_of(str(binaries.initdb), binaries.version, *options)
         known = postgres_cluster.fresh(self._data, name)
+        self._cluster, self._has_spare = name, True
         if known is None:
             self._initdb(options)
             postgres_cluster.keep(self._data, self._passwords[ADMIN], name)
@@ -326,7 +346,8 @@ class Server:
                     sql.Identifier(RESTORER), sql.Literal(self._passwords[RESTORER])
                 )
             )
-            connection.execute("revoke all on database postgres, template1 from public")
+            statement = sql.SQL("revoke all on database {}, {} from public")
+            connection.execute(statement.format(sql.Identifier(SPARE), sql.Identifier(OWN_DATABASE)))
             own = secrets.token_urlsafe(24)  # the cluster may be a copy, whose password others know, too
             connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ADMIN), sql.Literal(own)))
         self._passwords[ADMIN] = own
@@ -354,26 +375,6 @@ def _check_reach(folder: Path) -> None:
     for parent in folder.resolve().parents:
         if not parent.stat().st_mode & 0o001:
             raise ServerError(f"nobody, as whom PostgreSQL runs, cannot enter {parent}: give a folder elsewhere")
-
-
-def _locales(encoding: str, collation: str) -> list[tuple[str, str]]:
-    """Return what to try, best first, as (provider, locale)."""
-    is_utf8 = encoding.upper().replace("-", "") in ("UTF8", "UNICODE")
-    plain = [("builtin", "C.UTF-8")] if is_utf8 else [("libc", "C")]
-    language = collation.partition(".")[0].partition("@")[0]
-    if collation in ("C", "POSIX"):
-        return [("libc", "C")]
-    if language in ("", "C", "POSIX"):
-        return plain
-    return [("libc", collation), *([("icu", language.replace("_", "-"))] if is_utf8 else []), *plain]
-
-
-def _locale(provider: str, locale: str) -> sql.Composable:
-    if provider == "libc":
-        return sql.SQL("locale_provider libc locale {}").format(sql.Literal(locale))
-    kind = sql.SQL("builtin_locale" if provider == "builtin" else "icu_locale")
-    clause = sql.SQL("locale_provider {} {} {} locale 'C'")
-    return clause.format(sql.SQL(provider), kind, sql.Literal(locale))
 
 
 def _first_line(error: Exception) -> str:

@@ -40,8 +40,8 @@ class Limits:
 
     @property
     def maintenance_bytes(self) -> int:
-        """Return the memory for building one index: a sixteenth of the bound, between 16 and 64 MiB."""
-        return max(16 * MEBIBYTE, min(64 * MEBIBYTE, self.memory_bytes // 16))
+        """Return the memory for building one index: a tenth of the bound, between 16 and 96 MiB."""
+        return max(16 * MEBIBYTE, min(96 * MEBIBYTE, self.memory_bytes // 10))
 
 
 def settings_of(limits: Limits, socket_folder: Path, own: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -54,6 +54,7 @@ def settings_of(limits: Limits, socket_folder: Path, own: Mapping[str, str] | No
         "superuser_reserved_connections": "3",
         "max_locks_per_transaction": "2048",  # a restore is one transaction: some six locks for each table
         "password_encryption": "scram-sha-256",
+        "scram_iterations": "1",  # more would make weak passwords harder to guess: ours are 192 random bits
         # nothing has to survive a crash
         "fsync": "off",
         "synchronous_commit": "off",

@@ -11,8 +11,8 @@ from opsloop.adapters.postgres_usage import disk_bytes, memory_bytes, process_tr
 from opsloop.dataclass import dataclass
 from opsloop.errors import PermanentError
 
-EVERY_S = 0.25  # counting the memory of ten processes takes some milliseconds of a processor
-DISK_EVERY = 5  # looks; walking a folder of many tables takes longer
+EVERY_S = 0.5  # counting the memory of ten processes takes some milliseconds of a processor
+DISK_EVERY = 2  # looks; walking a folder of many tables takes longer
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class LimitPassedError(PermanentError):
 
 
 class Watcher:
-    """Looks ten times a second at the server whose first process is ``process``, until ``end``.
+    """Looks twice a second at the server whose first process is ``process``, until ``end``.
 
     ``stop`` is called once, from this thread, when a bound is passed; ``passed`` says which from then on. The peaks
     are in bytes; memory includes this process's own.
