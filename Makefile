@@ -4,7 +4,8 @@ STAGE ?= dev
 BIN := .venv/bin
 IN_PARALLEL := -n 3 --dist loadgroup
 .DEFAULT_GOAL := help
-.PHONY: help setup run opensearch stop fault told console site screenshots clean logs test test-fast lint format docs synth bootstrap diff deploy simulate bench fuzz lock pr
+unexport PYTHONDONTWRITEBYTECODE  # thousands of processes start: each would compile the same sources again
+.PHONY: help setup run opensearch stop fault told console site screenshots clean logs test test-fast lint style format docs synth bootstrap diff deploy simulate bench fuzz lock pr
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -44,16 +45,20 @@ clean: ## stop, then remove the state and everything that was installed or built
 	rm -rf .local .venv .build layers/dashboard/node_modules cdk.out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-test: lint ## lint, types, unit, integration and end-to-end tests
-	@$(BIN)/python -m pytest -rs $(IN_PARALLEL)
+test: style ## lint, types, unit, integration and end-to-end tests
+	@mkdir -p .local; $(BIN)/mypy > .local/types 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest -rs $(IN_PARALLEL); tests=$$?; \
+	wait $$types; types=$$?; cat .local/types; exit $$((tests || types))
 
 test-fast: lint ## the same without the end-to-end tests
 	@$(BIN)/python -m pytest -rs $(IN_PARALLEL) -m "not e2e"
 
-lint: setup ## ruff and mypy
+lint: style ## ruff and mypy
+	@$(BIN)/mypy
+
+style: setup ## ruff alone
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 
 format: setup ## let ruff format and correct what it can
 	@$(BIN)/ruff check --fix .

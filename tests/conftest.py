@@ -34,6 +34,7 @@ __all__ += [
     "verifying",
 ]  # of backups
 
+gc.set_threshold(20_000, 20, 50)  # eight thousand tests are long-lived: looking through them is a tenth of the time
 use_memory()  # before workers are started, and before anything asks for a folder
 
 ROOT = Path(__file__).resolve().parent.parent

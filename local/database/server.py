@@ -1,7 +1,7 @@
 """One PostgreSQL server of a state directory: made once, then started and ended as often as you like.
 
 Its settings are the ordinary, durable ones; only memory is small. It listens on a loopback port with passwords
-(SCRAM), and on a socket in its own folder that nobody else can enter.
+(SCRAM), and on no Unix socket: the path of one may have 107 bytes, and yours may be longer.
 """
 
 import os
@@ -31,7 +31,7 @@ STOP_TIMEOUT_S = 15.0
 POLL_S = 0.05
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": LOOPBACK,
-    "unix_socket_permissions": "0700",
+    "unix_socket_directories": "",
     "max_connections": "40",
     "shared_buffers": "32MB",
     "maintenance_work_mem": "32MB",
@@ -112,8 +112,7 @@ class Server:
         if not (self.data / "PG_VERSION").exists():
             self._initialise(facts.passwords[ADMIN])
         words = [f"-c{name}={value}" for name, value in SETTINGS.items()]
-        place = [f"-cport={facts.port}", f"-cunix_socket_directories={self.folder}"]
-        self._process = self._run("postgres", "-D", str(self.data), *words, *place)
+        self._process = self._run("postgres", "-D", str(self.data), *words, f"-cport={facts.port}")
         deadline = time.monotonic() + START_TIMEOUT_S
         while not _answers(facts):
             if self._process.poll() is not None:

@@ -17,6 +17,8 @@ from tests.integration.described import as_described
 from tests.unit.anomaly.quiet import START
 from tests.unit.anomaly.test_quiet import CATALOG, END, fortnight
 
+pytestmark = pytest.mark.xdist_group("fortnight")  # whoever has it first made it for all
+
 PATH = "/v1/anomalies/bands"
 DAY = 1440
 

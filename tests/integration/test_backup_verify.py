@@ -125,6 +125,26 @@ def test_a_dump_made_elsewhere_is_restorable_and_has_the_time_that_it_says_itsel
     assert dump(aws, key.removeprefix("dumps/")).taken_at == found.taken_at
 
 
+@pytest.mark.parametrize(
+    ("manifest", "verdict", "reason", "words"),
+    [
+        (b"{", Verdict.FAILED, Reason.CORRUPT, "Expecting property name"),
+        (b'{"format": 0}', Verdict.FAILED, Reason.CORRUPT, "manifest.format: 0 is not a whole number from 1"),
+        (b'{"format": 2}', Verdict.UNKNOWN, Reason.UNSUPPORTED, "2 is newer than this opsloop understands"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_fails_and_one_of_a_newer_opsloop_is_not_judged(
+    verify, aws, event, context, manifest, verdict, reason, words
+):
+    key = "dumps/orders/elsewhere/orders.dump"
+    put(aws, f"{key}.manifest.json", manifest)
+    put(aws, key, b"PGDMP")
+    assert verify.lambda_handler(arrived(event, key), context) == {"batchItemFailures": []}
+    (found,) = verdicts(aws)
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert words in found.detail
+
+
 def test_a_manifest_and_what_is_no_dump_are_passed_over(verify, aws, event, context):
     assert verify.lambda_handler(event("backup_verify/manifest"), context) == {"batchItemFailures": []}
     assert verify.lambda_handler(arrived(event, "dumps/orders/README"), context) == {"batchItemFailures": []}

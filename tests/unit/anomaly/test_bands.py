@@ -29,6 +29,8 @@ from opsloop.errors import InvalidInputError
 from tests.unit.anomaly.quiet import Operation, Shop
 from tests.unit.anomaly.test_quiet import END, START, fortnight, told
 
+pytestmark = pytest.mark.xdist_group("fortnight")  # whoever has it first made it for all
+
 DAY = 1440
 
 

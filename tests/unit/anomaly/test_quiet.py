@@ -14,6 +14,8 @@ from opsloop.catalog import Catalog, Service
 from opsloop.clock import MINUTES_PER_DAY
 from tests.unit.anomaly.quiet import START, Fault, NoPatterns, Shop
 
+pytestmark = pytest.mark.xdist_group("fortnight")  # whoever has it first made it for all
+
 DAYS = 15
 END = START + DAYS * MINUTES_PER_DAY
 FAULT = END + 9 * 60 + 10

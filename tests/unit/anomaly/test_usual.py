@@ -17,6 +17,8 @@ from opsloop.anomaly.usual import limits
 from tests.unit.anomaly.quiet import Shop
 from tests.unit.anomaly.test_quiet import END, fortnight, told
 
+pytestmark = pytest.mark.xdist_group("fortnight")  # whoever has it first made it for all
+
 HOUR, DAY, WEEK = 60, 1440, 10_080
 PRESETS = {"presets": ["error_rate", "p95", "pool", "service_down"]}
 POLICIES = {

@@ -38,7 +38,15 @@ def test_a_kept_cluster_comes_back_whole_with_its_password(made: Path, tmp_path:
 
 
 def test_what_most_servers_never_need_is_left_out_until_it_is_asked_for(made: Path, tmp_path: Path) -> None:
-    for path in ("base/1/2608", "base/1/2608_fsm", "base/1/2608_vm", "base/4/2608", "base/4/2608_vm", "global/4"):
+    for path in (
+        "base/1/2608",
+        "base/1/2608_fsm",
+        "base/1/2608_vm",
+        "base/4/2608",
+        "base/4/2608_vm",
+        "base/5/2608",
+        "global/4",
+    ):
         (made / path).parent.mkdir(exist_ok=True)
         (made / path).write_text(path)
     cluster.keep(made, "secret", "x")
@@ -46,11 +54,15 @@ def test_what_most_servers_never_need_is_left_out_until_it_is_asked_for(made: Pa
     cluster.fresh(data, "x")
     assert sorted(str(one.relative_to(data)) for one in data.rglob("*") if one.is_file()) == [
         "PG_VERSION",
-        "base/1/2608",
+        "base/5/2608",
         "global/4",
     ]
     cluster.complete(data, "x")
-    assert sorted(one.name for one in (data / "base" / "4").iterdir()) == ["2608"]
+    assert sorted(str(one.relative_to(data / "base")) for one in (data / "base").rglob("*") if one.is_file()) == [
+        "1/2608",
+        "4/2608",
+        "5/2608",
+    ]
     (data / "base" / "4" / "2608").write_text("in use")
     cluster.complete(data, "x")
     assert (data / "base" / "4" / "2608").read_text() == "in use"

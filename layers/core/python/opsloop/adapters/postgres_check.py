@@ -76,8 +76,8 @@ class Checks:
 
     def restored_bytes(self) -> int:
         """Return the size of the copy in bytes."""
-        with ours(self.server), self.server.admin() as connection:
-            row = connection.execute("select pg_catalog.pg_database_size(%s)", (self.name,)).fetchone()
+        with ours(self.server), self.connect("-c search_path=") as connection:
+            row = connection.execute("select pg_catalog.pg_database_size(pg_catalog.current_database())").fetchone()
             return int(row[0]) if row else 0
 
     def begin_check(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from opsloop.adapters.postgres_sandbox import runs_as
 
 _FILE = "password"  # the name of a file
-_TEMPLATE = Path("base", "4")  # template0, whose oid is the same from PostgreSQL 15 on
+_TEMPLATES = ("1", "4")  # folders of template1 and template0, whose oids are the same from PostgreSQL 15 on
 _MADE_AGAIN = ("_fsm", "_vm")  # files of free space and visibility, which PostgreSQL does without and makes anew
 
 
@@ -29,19 +29,14 @@ def name_of(*made_by: str) -> str:
 def fresh(data: Path, name: str) -> str | None:
     """Copy the cluster kept under ``name`` to ``data``; return its superuser's password, None where none is kept.
 
-    The files of template0 are not in it until ``complete``.
+    The files of template1 and template0 are not in it until ``complete``.
     """
     home = _home(name)
     try:
         if not _is_ours(home):
             return None
         password = (home / _FILE).read_text(encoding="ascii")
-        template = home / "data" / _TEMPLATE
-
-        def left_out(folder: str, names: Iterable[str]) -> set[str]:
-            return _forks(folder, names) | ({template.name} if Path(folder) == template.parent else set())
-
-        shutil.copytree(home / "data", data, ignore=left_out, copy_function=shutil.copyfile)
+        shutil.copytree(home / "data", data, ignore=_not_needed, copy_function=shutil.copyfile)
         _give(data)
     except OSError:  # no room, or somebody is cleaning up: initdb says more
         shutil.rmtree(data, ignore_errors=True)
@@ -50,15 +45,16 @@ def fresh(data: Path, name: str) -> str | None:
 
 
 def complete(data: Path, name: str) -> None:
-    """Add the files of template0 to a cluster made by ``fresh``, as long as nobody has asked for them.
+    """Add the files of template1 and template0 to a cluster made by ``fresh``: before anybody asks for them.
 
     Raises ``OSError`` when there is no room or the kept cluster is gone.
     """
-    there = data / _TEMPLATE
-    if there.is_dir():
-        return
-    shutil.copytree(_home(name) / "data" / _TEMPLATE, there, ignore=_forks, copy_function=shutil.copyfile)
-    _give(there)
+    for template in _TEMPLATES:
+        there = data / "base" / template
+        if not there.is_dir():
+            kept = _home(name) / "data" / "base" / template
+            shutil.copytree(kept, there, ignore=_not_needed, copy_function=shutil.copyfile)
+            _give(there)
 
 
 def keep(data: Path, password: str, name: str) -> None:
@@ -74,8 +70,9 @@ def keep(data: Path, password: str, name: str) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _forks(_folder: str, names: Iterable[str]) -> set[str]:
-    return {name for name in names if name.endswith(_MADE_AGAIN)}
+def _not_needed(folder: str, names: Iterable[str]) -> set[str]:
+    left_out = {name for name in names if name.endswith(_MADE_AGAIN)}
+    return left_out.union(_TEMPLATES) if os.path.basename(folder) == "base" else left_out
 
 
 def _home(name: str) -> Path:

@@ -45,8 +45,8 @@ from opsloop.adapters.postgres_watch import LimitPassedError, Passed, Watcher
 from opsloop.errors import PermanentError
 
 ADMIN, RESTORER = "opsloop_admin", "restorer"
-OWN_DATABASE = "template1"  # where we speak to the server itself; the restorer may not enter it
-SPARE = "postgres"  # initdb's other database: the first that is asked for in its locale
+SPARE = "postgres"  # initdb's database: it becomes the first that is asked for in its locale
+OWN_DATABASE = "template1"  # where we speak to the server itself from then on; the restorer may not enter it
 PREFIX = "opsloop-server-"  # of the folders of servers, in the temporary folder
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
@@ -148,17 +148,20 @@ class Server:
         if not self.is_running:
             raise ServerError(f"PostgreSQL has ended: {self.log_tail()}")
 
-    def dsn(self, dbname: str = OWN_DATABASE, user: str = RESTORER) -> str:
-        """Return a connection string, with the password in it: not for logs, nor for command lines."""
-        password = self._passwords[user]
-        return make_conninfo("", host=str(self._sockets), dbname=dbname, user=user, password=password)
+    def dsn(self, dbname: str = "", user: str = RESTORER) -> str:
+        """Return a connection string, with the password in it: not for logs, nor for command lines.
 
-    def environment(self, dbname: str = OWN_DATABASE, user: str = RESTORER) -> dict[str, str]:
+        Without ``dbname`` it is that of a database with nothing in it, which only ``opsloop_admin`` may enter.
+        """
+        password, name = self._passwords[user], dbname or self._own_database()
+        return make_conninfo("", host=str(self._sockets), dbname=name, user=user, password=password)
+
+    def environment(self, dbname: str, user: str = RESTORER) -> dict[str, str]:
         """Return the environment in which ``tools()`` reach a database, confined programs among them."""
         given = {"PGHOST": str(self._sockets), "PGDATABASE": dbname, "PGUSER": user}
         return {**tools().environment, **given, "PGPASSWORD": self._passwords[user]}
 
-    def admin(self, dbname: str = OWN_DATABASE) -> "psycopg.Connection[Any]":
+    def admin(self, dbname: str = "") -> "psycopg.Connection[Any]":
         """Return a superuser's connection, without transactions. For statements about the server, never of a dump."""
         return psycopg.connect(self.dsn(dbname, ADMIN), autocommit=True, connect_timeout=10)
 
@@ -193,17 +196,29 @@ class Server:
         """Make an empty database: initdb's own under another name while nobody has it, else a copy of template0."""
         made, owner = sql.Identifier(name), sql.Identifier(RESTORER)
         if self._has_spare and is_utf8(encoding) and locale == BY_CODE_POINT:
-            connection.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(SPARE), made))
+            # ALTER DATABASE would have to be said in another database, and making one more takes time
+            connection.execute("update pg_catalog.pg_database set datname = %s where datname = %s", [name, SPARE])
             connection.execute(sql.SQL("alter database {} owner to {}").format(made, owner))
             connection.execute(sql.SQL("comment on database {} is null").format(made))
             self._has_spare = False
             return
+        self._complete()
+        statement = sql.SQL("create database {} owner {} template template0 encoding {} {}")
+        connection.execute(statement.format(made, owner, sql.Literal(encoding), locale_clause(*locale)))
+
+    def _own_database(self) -> str:
+        """Return a database in which nothing of a stranger's ever was."""
+        if self._has_spare:
+            return SPARE
+        self._complete()
+        return OWN_DATABASE
+
+    def _complete(self) -> None:
+        """Put those databases of initdb's in place that most servers need not."""
         try:
             postgres_cluster.complete(self._data, self._cluster)
         except OSError as error:
             raise ServerError(f"no other database can be made: {error}") from error
-        statement = sql.SQL("create database {} owner {} template template0 encoding {} {}")
-        connection.execute(statement.format(made, owner, sql.Literal(encoding), locale_clause(*locale)))
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the server wrote; they can quote a stranger's names, never rows or passwords."""

@@ -134,18 +134,25 @@ _VERIFICATION = Shape(
 )
 
 
+class NewerFormatError(InvalidInputError):
+    """A newer opsloop wrote it."""
+
+
 def manifest_json(manifest: Manifest) -> dict[str, Any]:
     """Return ``manifest`` as a JSON object."""
     return {"format": MANIFEST_FORMAT, **_MANIFEST.written(manifest)}
 
 
 def read_manifest(value: object) -> Manifest:
-    """Return the manifest that a JSON object says; raise ``InvalidInputError`` naming the field that is wrong."""
+    """Return the manifest that a JSON object says; raise ``InvalidInputError`` naming the field that is wrong.
+
+    One of a newer format raises ``NewerFormatError``: it may be sound.
+    """
     version = value.get("format") if isinstance(value, Mapping) else None
     if isinstance(value, Mapping) and (not isinstance(version, int) or isinstance(version, bool) or version < 1):
         raise InvalidInputError(f"manifest.format: {version!r} is not a whole number from 1")
     if isinstance(version, int) and version > MANIFEST_FORMAT:
-        raise InvalidInputError(
+        raise NewerFormatError(
             f"manifest.format: {version} is newer than this opsloop understands ({MANIFEST_FORMAT}); update it"
         )
     return _MANIFEST.read(value, "manifest")

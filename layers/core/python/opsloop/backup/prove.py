@@ -14,9 +14,10 @@ from typing import Any
 
 from opsloop.backup.arrival import Arrival, gone, name_of, registered
 from opsloop.backup.claim import Claim, ClaimState, TakenError, claimed, ended, handed_over
-from opsloop.backup.document import read_manifest
+from opsloop.backup.document import NewerFormatError, read_manifest
 from opsloop.backup.key import key_of, manifest_key, read_key
 from opsloop.backup.model import Cause, Dump, Finding, Manifest, Reason, Verdict, Verification
+from opsloop.backup.order import OURS
 from opsloop.backup.outbox import Outbox
 from opsloop.backup.stores import Job, Objects, Stores, Verifier, Workshop
 from opsloop.backup.verdict import could_not, letter_of, timed, verified, wanted_of
@@ -156,8 +157,9 @@ class Prover:
             text = f"{dump.key} was deleted before it could be read"
             return self._conclude(job, claim, could_not(facts, Reason.NOT_FOUND, text, began, self._clock()))
         if fault is not None:
-            failed = could_not(facts, Reason.CORRUPT, fault.found, began, self._clock())
-            return self._conclude(job, claim, replace(failed, verdict=Verdict.FAILED, findings=(fault,)))
+            found = could_not(facts, fault.reason, fault.found, began, self._clock())
+            verdict = Verdict.UNKNOWN if fault.reason in OURS else Verdict.FAILED
+            return self._conclude(job, claim, replace(found, verdict=verdict, findings=(fault,)))
         if claim.attempts > self._most:
             text = (
                 f"{claim.attempts - 1} attempts ended without a verdict: each ran out of time or memory, or was killed"
@@ -201,6 +203,8 @@ class Prover:
             return read_manifest(json.loads(self._bucket.read(where))), None
         except NotFoundError:
             return None, None
+        except NewerFormatError as error:
+            return None, Finding(Reason.UNSUPPORTED, where, "a manifest of a format known here", str(error))
         except (InvalidInputError, ValueError) as error:
             return None, Finding(Reason.CORRUPT, where, "a manifest that can be read", str(error))
 
