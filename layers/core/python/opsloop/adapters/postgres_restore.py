@@ -35,7 +35,7 @@ from opsloop.backup.order import OURS
 from opsloop.backup.plain import for_psql
 from opsloop.backup.ports import NotTriedError, Outcome, Told, Unpacked
 from opsloop.backup.verify import Verifier
-from opsloop.backup.wanted import GIB, Limits
+from opsloop.backup.wanted import Limits
 
 LOOK_S = 0.05
 PARALLEL_BYTES = 16 << 20  # from this size on two of pg_restore's own workers are faster than one
@@ -80,7 +80,7 @@ class PostgresEngine:
         )
         self._peak = 0
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
-        server = Server(folder, bounds, _settings(limits, dump))
+        server = Server(folder, bounds, _settings(dump))
         copy = None
         try:
             with ours(server):
@@ -116,13 +116,11 @@ def is_worth_two(dump: Unpacked) -> bool:
     return is_divisible and dump.inflated_bytes >= PARALLEL_BYTES and is_reachable(dump.path) and has_two_cores()
 
 
-def _settings(limits: Limits, dump: Unpacked) -> dict[str, str]:
+def _settings(dump: Unpacked) -> dict[str, str]:
     """Return what we set beyond a server's own settings: locks, and speed where there is room for it."""
     made = dict(_LOCKS)
     if has_two_cores():
         made |= _PARALLEL if is_worth_two(dump) else _PARALLEL | _ONE_BUILDS
-    if limits.memory_bytes >= GIB:
-        made["shared_buffers"] = "128MB"
     return made
 
 

@@ -40,8 +40,8 @@ class Limits:
 
     @property
     def maintenance_bytes(self) -> int:
-        """Return the memory for building one index: a tenth of the bound, between 16 and 96 MiB."""
-        return max(16 * MEBIBYTE, min(96 * MEBIBYTE, self.memory_bytes // 10))
+        """Return the memory for building one index: a tenth of the bound, between 16 and 80 MiB."""
+        return max(16 * MEBIBYTE, min(80 * MEBIBYTE, self.memory_bytes // 10))
 
 
 def settings_of(limits: Limits, socket_folder: Path, own: Mapping[str, str] | None = None) -> dict[str, str]:
