@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 GIBIBYTE = 1 << 30
-ROOM_BYTES = 8 * GIBIBYTE  # some three times what a whole run holds at once
+ROOM_BYTES = 8 * GIBIBYTE  # some twice what a whole run holds at once
 PREFIX = "ops-"  # short: paths of Unix sockets have 107 bytes
 
 
