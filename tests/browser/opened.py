@@ -22,6 +22,12 @@ def settled(page: Page) -> Page:
     return page
 
 
+def address(page: Page) -> str:
+    """Return the address that the page itself holds at this moment; ``page.url`` hears of a change a little later."""
+    held: str = page.evaluate("location.href")
+    return held
+
+
 def watch_of(page: Page) -> Watch:
     """Return what watches ``page``."""
     watch: Watch = page.context.watch  # type: ignore[attr-defined]

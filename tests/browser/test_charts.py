@@ -83,6 +83,7 @@ def test_dragging_over_a_chart_is_another_time_for_the_whole_page(shown: Page):
 
 def test_a_chart_is_copied_as_csv_with_every_point(shown: Page):
     menu(shown, "Errors").get_by_role("button", name="Copy as CSV").click()
+    shown.wait_for_function("async () => (await navigator.clipboard.readText()).includes('error ratio')")
     text = shown.evaluate("navigator.clipboard.readText()")
     head, *rows = csv.reader(io.StringIO(text))
     *starts, _ = Grid(

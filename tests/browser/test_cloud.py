@@ -16,7 +16,7 @@ from opsloop.anomaly.model import Anomaly, Direction, Severity, State
 from opsloop.anomaly.record import anomaly_id
 from opsloop.anomaly.series import Key
 from opsloop.clock import minute_of
-from tests.browser.opened import DESKTOP, settled
+from tests.browser.opened import DESKTOP, address, settled
 from tests.browser.watch import Watch, problems_of
 from tests.e2e.deployment import RUN, Deployment, wait_until
 from tests.e2e.sender import Truth, bodies_of, make_spans
@@ -198,7 +198,7 @@ def test_from_the_overview_to_the_line_that_tells_why(told: None, open_as: Open,
     line.click()
     expect(page.get_by_role("region", name="Attributes")).to_be_visible()
     for _ in range(8):
-        if not page.url.partition("?")[0].rstrip("/").endswith("/console"):
+        if not address(page).partition("?")[0].rstrip("/").endswith("/console"):
             page.go_back()
             settled(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")

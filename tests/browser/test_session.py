@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.answers import CSRF_TOKEN, KEY, nobody, session_of
 from tests.browser.looks import findings
-from tests.browser.opened import open_page, settled, watch_of
+from tests.browser.opened import address, open_page, settled, watch_of
 from tests.browser.stub import ORIGIN, Stub
 
 REFUSED = r"^console: Failed to load resource: the server responded with a status of 401"
@@ -42,7 +42,7 @@ def test_a_key_that_opens_nothing_is_refused_in_words(signed_out: Page):
 def test_a_key_opens_the_page_that_was_asked_for(signed_out: Page, stub: Stub):
     sign_in(signed_out, f"  {KEY}\n")
     expect(signed_out.get_by_role("heading", name="Services", level=1)).to_be_visible()
-    assert signed_out.url == f"{ORIGIN}/console/services?from=now-3h"
+    assert address(signed_out) == f"{ORIGIN}/console/services?from=now-3h"
     kept = signed_out.evaluate("() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
     assert KEY not in kept
 

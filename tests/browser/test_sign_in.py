@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.answers import KEY, nobody, session_of
 from tests.browser.looks import findings
-from tests.browser.opened import open_page, watch_of
+from tests.browser.opened import address, open_page, watch_of
 from tests.browser.stub import ORIGIN, RefusedError, Stub
 
 REFUSED = r"^console: Failed to load resource: the server responded with a status of 4[0-9]{2}"
@@ -52,7 +52,7 @@ def test_typing_begins_in_the_field_and_enter_signs_in(signed_out: Page, stub: S
     signed_out.keyboard.type(KEY)
     signed_out.keyboard.press("Enter")
     expect(signed_out.get_by_role("heading", name="Services", level=1)).to_be_visible()
-    assert signed_out.url == VIEW
+    assert address(signed_out) == VIEW
     (asked,) = (one for one in stub.asked if one.method == "POST")
     assert asked.body == {"key": KEY}
 
@@ -62,9 +62,10 @@ def test_what_is_typed_is_hidden_until_it_shall_be_seen(signed_out: Page):
     field.fill("opsloop_typed")
     assert field.get_attribute("type") == "password"
     signed_out.get_by_role("button", name="Show").click()
-    assert (field.get_attribute("type"), field.input_value()) == ("text", "opsloop_typed")
+    expect(field).to_have_attribute("type", "text")
+    expect(field).to_have_value("opsloop_typed")
     signed_out.get_by_role("button", name="Hide").click()
-    assert field.get_attribute("type") == "password"
+    expect(field).to_have_attribute("type", "password")
 
 
 def test_password_managers_find_a_name_and_a_password(signed_out: Page):
@@ -120,10 +121,10 @@ def test_why_the_organisations_way_ended_is_said_once(stub: Stub, page: Page):
 
 
 def test_a_session_that_ends_leaves_the_view_and_its_address_as_they_are(ended: Page):
-    assert ended.url == VIEW
+    assert address(ended) == VIEW
     expect(ended.locator("main h1")).to_have_text("Services")
     expect(ended.get_by_text("Not up to date: your session has ended")).to_be_visible()
-    assert ended.get_by_label("Key").evaluate("field => field === document.activeElement")
+    expect(ended.get_by_label("Key")).to_be_focused()
     ended.keyboard.press("Escape")
     expect(ended.get_by_role("dialog")).to_be_visible()
     assert findings(ended) == []
@@ -133,10 +134,11 @@ def test_after_signing_in_again_the_page_goes_on_with_fresh_figures(ended: Page,
     asked = len([one for one in stub.asked if one.path == "/v1/services"])
     stub.answer("POST /v1/session", lambda _: session_of("viewer"))
     ended.get_by_label("Key").fill(KEY)
-    ended.get_by_role("button", name="Sign in", exact=True).click()
+    with ended.expect_response("**/v1/services?*"):
+        ended.get_by_role("button", name="Sign in", exact=True).click()
     expect(ended.get_by_role("dialog")).to_have_count(0)
     expect(ended.get_by_text("Not up to date")).to_have_count(0)
-    assert ended.url == VIEW
+    assert address(ended) == VIEW
     assert len([one for one in stub.asked if one.path == "/v1/services"]) > asked
 
 

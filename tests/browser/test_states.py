@@ -46,7 +46,7 @@ def test_a_page_whose_answers_fail_says_so_and_tries_again(place: str, stub: Stu
         page.evaluate(TRY_AGAIN)
         settled(page)
     expect(page.locator("main")).not_to_contain_text("the KPI table does not answer")
-    assert page.locator("main [role=alert]").count() == 0
+    expect(page.locator("main [role=alert]")).to_have_count(0)
 
 
 def test_one_answer_that_fails_takes_nothing_else_with_it(stub: Stub, page: Page):
