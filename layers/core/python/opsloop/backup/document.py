@@ -130,6 +130,7 @@ _VERIFICATION = Shape(
         "engine_version": text,
         "dump_version": text,
         "where": text,
+        "version": text,
     },
 )
 

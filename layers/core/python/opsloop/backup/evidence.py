@@ -59,6 +59,10 @@ class EvidenceWriter:
 def evidence_json(verification: Verification, dump: Dump | None, manifest_sha256: str, who: str) -> dict[str, Any]:
     """Return what an auditor is given of one proof, and the controls that it is about."""
     about = None if dump is None else dump_facts(dump)
+    if dump is not None and about is not None and verification.version not in ("", dump.version):
+        # replaced while it was restored: the record and the manifest are of the next one
+        about |= {"version": verification.version, "bytes": verification.dump_bytes}
+        manifest_sha256 = ""
     return {
         "format": 1,
         "controls": CONTROLS,

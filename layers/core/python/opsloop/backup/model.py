@@ -211,6 +211,7 @@ class Verification:
     engine_version: str = ""
     dump_version: str = ""  # of the server that was dumped, as far as the dump says
     where: str = ""  # lambda, fargate, command, drill
+    version: str = ""  # of the object that was restored: another one under the same key may follow while it is
 
     @property
     def restore_s(self) -> float:

@@ -169,6 +169,7 @@ class Prover:
             verification = self._attempt(job, dump, manifest, progress)
         except NotFoundError as error:
             verification = could_not(facts, Reason.NOT_FOUND, error.message, began, self._clock())
+        verification = replace(verification, version=dump.version)
         if verification.reason is Reason.TOO_LARGE:
             return self._too_large(job, claim, verification)
         if verification.reason is Reason.NOT_STARTED and claim.attempts < self._most:
@@ -307,4 +308,5 @@ def job_facts(job: Job) -> Verification:
         job.asked_at,
         job.asked_at,
         dump_bytes=job.bytes,
+        version=job.version,
     )

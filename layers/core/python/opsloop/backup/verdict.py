@@ -61,8 +61,11 @@ def timed(verification: Verification, began: datetime, read_s: float) -> Verific
 def verified(dump: Dump, verification: Verification) -> Dump:
     """Return what is known of ``dump`` after a verdict: of two, the later one counts.
 
+    A verdict on another version of the object, which was replaced while that was restored, says nothing of this one.
     The time of a dump made elsewhere is the one that it says itself, where it does.
     """
+    if verification.version not in ("", dump.version):
+        return dump
     if verification.is_good:
         is_newer = dump.proven_at is None or dump.proven_at <= verification.ended_at
         if is_newer:
