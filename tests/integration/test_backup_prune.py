@@ -182,14 +182,14 @@ def test_one_database_that_fails_leaves_the_others_looked_after(aws, world, shel
     monkeypatch.setattr(handler, "catalog", replace(handler.catalog, databases={
         "broken": replace(handler.catalog.databases["orders"], name="broken"), **handler.catalog.databases,
     }))  # fmt: skip
-    keys = handler.objects.keys
+    listed = handler.objects.there
 
     def failing(database: str) -> Any:
         if database == "broken":
             raise DependencyUnavailableError("backup bucket: SlowDown")
-        return keys(database)
+        return listed(database)
 
-    monkeypatch.setattr(handler.objects, "keys", failing)
+    monkeypatch.setattr(handler.objects, "there", failing)
     with pytest.raises(DependencyUnavailableError):
         run(handler)
     assert [one["database"] for one in handler.deletions.plans()] == ["orders"]
@@ -238,3 +238,21 @@ def test_other_tools_backups_are_advised_on_and_left_alone(aws, world, shelf, ru
     assert (first["keep_count"], second["why_not"]) == (2, "the report is not JSON")
     assert handler.bus.told == []
     assert key in aws.objects("BACKUP_BUCKET")
+
+
+def test_versions_are_listed_page_by_page_and_what_is_hidden_is_left_out(aws, world, shelf, monkeypatch):
+    dumps = {one.key: one.version for one in (shelf(f"{number}", 10) for number in range(5))}
+    s3, bucket = aws.client("s3"), aws.names["BACKUP_BUCKET"]
+    replaced = s3.put_object(Bucket=bucket, Key="dumps/orders/1.dump", Body=b"another")["VersionId"]
+    s3.delete_object(Bucket=bucket, Key="dumps/orders/3.dump")
+    objects = world().objects
+    request, pages = objects._objects._request, list[str]()
+
+    def small(method: str, key: str, headers: Any, body: bytes, query: Any) -> Any:
+        pages.append(str(query))
+        return request(method, key, headers, body, {**query, "max-keys": "2"})
+
+    monkeypatch.setattr(objects._objects, "_request", small)
+    del dumps["dumps/orders/3.dump"]
+    assert objects.there("orders") == {**dumps, "dumps/orders/1.dump": replaced}
+    assert len(pages) == 4  # seven versions and markers, two in a page

@@ -72,8 +72,8 @@ class World:
         return [{"dump": dump}]
 
     # the bucket
-    def keys(self, name: str) -> list[str]:
-        return [key for key in self.objects if key.startswith(f"dumps/{name}/")]
+    def there(self, name: str) -> dict[str, str]:
+        return {key: version for key, version in self.objects.items() if key.startswith(f"dumps/{name}/")}
 
     def look(self, key: str) -> Look:
         if key in self.objects:

@@ -28,17 +28,19 @@ class VersionedObjects(ObjectClient):
         super().__init__(bucket, read_timeout_s=read_timeout_s)
         self._name = bucket
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys under ``prefix`` that no delete marker hides."""
-        token: dict[str, str] = {}
+    def newest(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the keys under ``prefix`` that no delete marker hides, each with its newest version."""
+        begins: dict[str, str] = {}
         while True:
-            page = _parsed(self.listing(prefix=prefix, **token))
-            for item in page.findall("{*}Contents"):
-                yield item.findtext("{*}Key") or ""
-            following = page.findtext("{*}NextContinuationToken")
-            if not following:
+            page = _parsed(self._request("GET", "", {}, b"", {"versions": "", "prefix": prefix, **begins}).body)
+            for item in page.findall("{*}Version"):
+                if item.findtext("{*}IsLatest") == "true":
+                    yield item.findtext("{*}Key") or "", item.findtext("{*}VersionId") or ""
+            following = page.findtext("{*}NextKeyMarker")
+            if page.findtext("{*}IsTruncated") != "true" or not following:
                 return
-            token = {"continuation-token": following}
+            version = page.findtext("{*}NextVersionIdMarker")
+            begins = {"key-marker": following, **({"version-id-marker": version} if version else {})}
 
     def versions(self, key: str) -> list[Version]:
         """Return the versions and delete markers of one key, the newest first, as far as one page (1,000) goes."""

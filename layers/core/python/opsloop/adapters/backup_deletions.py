@@ -3,7 +3,7 @@
 import json
 import zlib
 from base64 import b64decode
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -98,10 +98,10 @@ class DumpObjects:
     def __init__(self, bucket: str) -> None:
         self._objects = VersionedObjects(bucket, read_timeout_s=READ_TIMEOUT_S)
 
-    def keys(self, database: str) -> Collection[str]:
-        """Return the keys of all objects of a database that are there; raise ``DependencyUnavailableError``."""
+    def there(self, database: str) -> Mapping[str, str]:
+        """Return the version of every object of a database, by key; raise ``DependencyUnavailableError``."""
         try:
-            return list(self._objects.keys(f"dumps/{database}/"))
+            return dict(self._objects.newest(f"dumps/{database}/"))
         except AwsError as error:
             raise _unavailable("list the dumps of", database, error) from error
 

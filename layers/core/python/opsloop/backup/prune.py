@@ -5,7 +5,7 @@ records that it is gone or begins again with every check. What is deleted gets a
 bytes for ``UNDO_DAYS`` more.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -61,8 +61,8 @@ class Shelf(Protocol):
 class Bucket(Protocol):
     """The objects themselves."""
 
-    def keys(self, database: str) -> Collection[str]:
-        """Return the keys of all objects of a database that are there."""
+    def there(self, database: str) -> Mapping[str, str]:
+        """Return the version of every object of a database that is there, by key."""
 
     def look(self, key: str) -> Look:
         """Return what lies under a key now."""
@@ -101,13 +101,13 @@ class Pruner:
     def plan(self, database: Database, chosen: RetentionClass, now: datetime) -> Plan:
         """Return the plan for what is there, and record of each dump whose object is gone that it is gone.
 
-        A proof of an object that somebody else deleted must not count.
+        A proof of an object that somebody else deleted must not count. One that is not listed may have come since.
         """
-        keys = set(self.bucket.keys(database.name))
+        there = self.bucket.there(database.name)
         for one in self.shelf.of(database.name):
-            if one.deleted_at is None and one.key not in keys:
+            if one.deleted_at is None and one.key not in there and not self.bucket.look(one.key).version:
                 self._note_gone(one, now)
-        return plan(chosen, self._copies(database), now)
+        return plan(chosen, self._copies(database, there), now)
 
     def carry_out(
         self,
@@ -122,8 +122,13 @@ class Pruner:
 
         Before each deletion the plan is made anew from what is known at that moment.
         """
-        found = plan(chosen, self._copies(database), now)
-        ended = [self._resume(one, database, chosen, now) for one in self.deletions.open(database.name)]
+        there = self.bucket.there(database.name)
+
+        def planned() -> Plan:
+            return plan(chosen, self._copies(database, there), now)
+
+        found = planned()
+        ended = [self._resume(one, planned, now) for one in self.deletions.open(database.name)]
         resumed = {one.dump_id for one in ended}
         todo = [one for one in found.delete if one.copy.copy_id not in resumed]
         for place, decision in enumerate(todo):
@@ -134,7 +139,7 @@ class Pruner:
                 continue
             deletion = self.deletions.begin(begun(dump, decision, chosen, now))
             if deletion.state is DeletionState.BEGUN:
-                ended.append(self._delete(deletion, database, chosen, now))
+                ended.append(self._delete(deletion, planned, now))
         return Done(tuple(ended))
 
     def end_open(self, name: str, now: datetime) -> tuple[Deletion, ...]:
@@ -148,21 +153,30 @@ class Pruner:
             )
         return tuple(ended)
 
-    def _copies(self, database: Database) -> list[Copy]:
-        return [copy_of(one, database) for one in self.shelf.of(database.name) if one.deleted_at is None]
+    def _copies(self, database: Database, there: Mapping[str, str]) -> list[Copy]:
+        """Return the dumps as retention sees them. What was found of a version that was replaced since counts no more.
 
-    def _resume(self, one: Deletion, database: Database, chosen: RetentionClass, now: datetime) -> Deletion:
+        The next version's arrival brings a verdict of its own, but that may take hours.
+        """
+        found = []
+        for one in self.shelf.of(database.name):
+            if one.deleted_at is None:
+                copy, is_same = copy_of(one, database), there.get(one.key, one.version) == one.version
+                found.append(copy if is_same else replace(copy, is_proven=False, useless_at=None))
+        return found
+
+    def _resume(self, one: Deletion, planned: Callable[[], Plan], now: datetime) -> Deletion:
         look = self.bucket.look(one.key)
         if not look.version:
             return self._deleted(one, look.marker, now)
-        return self._delete(one, database, chosen, now)
+        return self._delete(one, planned, now)
 
-    def _delete(self, one: Deletion, database: Database, chosen: RetentionClass, now: datetime) -> Deletion:
-        if objection := self._objection(one, database, chosen, now):
+    def _delete(self, one: Deletion, planned: Callable[[], Plan], now: datetime) -> Deletion:
+        if objection := self._objection(one, planned, now):
             return self._stop(one, objection, now)
         return self._deleted(one, self.bucket.delete(one.key), now)
 
-    def _objection(self, one: Deletion, database: Database, chosen: RetentionClass, now: datetime) -> str:
+    def _objection(self, one: Deletion, planned: Callable[[], Plan], now: datetime) -> str:
         """Return what speaks against a deletion at this moment, "" if nothing does."""
         look = self.bucket.look(one.key)
         if not look.version:
@@ -173,7 +187,7 @@ class Pruner:
             return "the object is under a legal hold"
         if look.locked_until is not None and look.locked_until > now:
             return f"the object is locked until {format_time(look.locked_until)}"
-        again = plan(chosen, self._copies(database), now)
+        again = planned()
         if one.dump_id not in again.ids:
             why = next(
                 (kept.why for kept in again.keep if kept.copy.copy_id == one.dump_id), "it is not known any more"
