@@ -27,6 +27,9 @@ TOLD = [
     "backup.objective_met",
     "backup.drill_failed",
     "backup.drill_passed",
+    "backup.exercise_due",
+    "backup.exercise_finished",
+    "backup.exercise_abandoned",
 ]
 NOTIFY_TIMEOUT_S = 60
 ATTEMPTS = 30  # an hour of ever longer waits takes half of them

@@ -127,7 +127,8 @@ def do(teller: Teller, wish: Telling | DeliveryKey | Begun | Recovered) -> Outco
     if isinstance(wish, DeliveryKey):
         return teller.resend(wish)
     if isinstance(wish, Begun):
-        return begin(table, with_circumstances(wish), teller.tell)
+        before = end(table, wish.ends, teller.tell) if wish.ends else Outcome()
+        return before.and_then(begin(table, with_circumstances(wish), teller.tell))
     if isinstance(wish, Recovered):
         return end(table, wish, teller.tell)
     return teller.tell(wish)

@@ -18,7 +18,7 @@ from opsloop.backup import exercise_request as asked
 from opsloop.backup.drill import drill_json
 from opsloop.backup.exercise import Exercise, ExerciseState
 from opsloop.backup.exercise_due import Standing, standings
-from opsloop.backup.exercise_report import due, exercise_json, finished, standing_json, summary_json
+from opsloop.backup.exercise_report import abandoned, due, exercise_json, finished, standing_json, summary_json
 from opsloop.clock import parse_time
 from opsloop.dataclass import dataclass
 from opsloop.errors import NotFoundError
@@ -104,7 +104,7 @@ def tick(request: Request) -> Response:
 
 @api.route("POST", "/v1/backups/exercises/{id}/finish", scope=Scope.OPERATE, query=())
 def finish(request: Request) -> Response:
-    """End an exercise: as finished, with a report kept as evidence, or as abandoned."""
+    """End an exercise: as finished, with a report kept as evidence, or as abandoned; either is told."""
     note, is_abandoned = asked.end_of(request.json())
     by = _who(request)
     after = exercises.change(
@@ -113,6 +113,10 @@ def finish(request: Request) -> Response:
     )
     if after.state is ExerciseState.FINISHED:
         _tell_finished(after, request.correlation_id)
+    else:
+        moment = after.ended_at or after.started_at
+        bus.publish([Event(after.exercise_id, after.disaster, moment, abandoned(after), request.correlation_id)])
+        metrics.add_metric(name="ExercisesAbandoned", unit=MetricUnit.Count, value=1)
     return json_response(exercise_json(after))
 
 

@@ -34,7 +34,7 @@ def people(world: World) -> World:
 
 
 def subjects(world: World) -> list[str]:
-    return [mail["Subject"] for mail in world.mails()]
+    return [mail["Subject"].strip() for mail in world.mails()]
 
 
 def audited(aws: Any, *, minutes: float = 150) -> None:
@@ -109,6 +109,19 @@ def test_a_broken_verifier_is_told_until_its_drill_passes(people: World, event: 
     people.notify(event("alert_notify/backup_drill_passed"))
     first = "[opsloop] CRITICAL the verifier of backups is broken"
     assert subjects(people) == [first, f"Re: {first}"]
+
+
+def test_an_exercise_is_told_when_it_is_due_given_up_failed_and_over_each_once(people: World, event: Any):
+    for name, hour in (("due", 7), ("abandoned", 9), ("failed", 15), ("passed", 17)):
+        people.now = (NOON + timedelta(days=12, hours=12 + hour)).timestamp()
+        for _ in range(2):
+            assert people.notify(event(f"alert_notify/backup_exercise_{name}")) == []
+    due = "[opsloop] WARNING disaster exercise due before 2027-01-01: database-lost"
+    failed = "[opsloop] WARNING disaster exercise failed: database-lost"
+    told = subjects(people)
+    assert told == [due, f"Re: {due}", failed, f"Re: {failed}"]  # given up is less than these channels want
+    assert len(people.posts()) == 4
+    assert "https://ops.example.com/backups" in people.mails()[0].get_body(("plain",)).get_content()
 
 
 def test_a_proof_of_a_database_without_trouble_tells_nobody(people: World, event: Any):

@@ -12,6 +12,7 @@ import pytest
 
 from opsloop.adapters.backup_drills import DrillTable, ExerciseTable
 from opsloop.adapters.backup_table import DumpTable
+from opsloop.alert.receive import read_event
 from opsloop.backup.drill import Drill, Trial
 from opsloop.backup.model import Dump, Verdict
 from opsloop.errors import ConflictError
@@ -122,6 +123,36 @@ def test_an_exercise_is_worked_off_finished_told_and_kept_as_evidence(aws, handl
     assert (lost["standing"], lost["running"], deleted["standing"]) == ("done", None, "unknown")
     assert get(days=60)["disasters"][1]["standing"] == "due"
     assert get(days=150)["disasters"][1]["standing"] == "overdue"
+
+
+def test_an_exercise_that_is_abandoned_is_told_and_keeps_no_evidence(aws, handler, proven, post):
+    exercise = post(PATH, {"disaster": "database-lost"}, status=201)["id"]
+    post(f"{PATH}/{exercise}/steps/1", {"state": "done"}, minute=5)
+    for _ in range(2):
+        post(f"{PATH}/{exercise}/finish", {"abandon": True, "note": "Fire drill."}, minute=6)
+    (told, again) = handler.bus.of("backup.exercise_abandoned")
+    assert told == again
+    assert (told["disaster"], told["settled"], told["steps"], told["note"]) == ("database-lost", 1, 4, "Fire drill.")
+    assert {one["id"] for one in handler.bus.told} == {exercise}
+    assert aws.objects("BACKUP_BUCKET") == {}
+
+
+def test_what_is_told_of_exercises_is_what_alerts_understand(handler, event, context, proven, post):
+    exercise = post(PATH, {"disaster": "database-lost"}, status=201)["id"]
+    handler.lambda_handler(event("backup_exercise/schedule"), context)
+    post(f"{PATH}/{exercise}/steps/1", {"state": "failed", "note": "No rights."}, minute=1)
+    for step in (2, 3, 4):
+        post(f"{PATH}/{exercise}/steps/{step}", {"state": "done"}, minute=5)
+    post(f"{PATH}/{exercise}/finish", {"note": "Late."}, minute=60)
+    other = post(PATH, {"disaster": "database-lost"}, minute=61, status=201)["id"]
+    post(f"{PATH}/{other}/finish", {"abandon": True}, minute=62)
+    read = {one["type"]: read_event(one) for one in handler.bus.told if one["subject"] == "database-lost"}
+    causes = {kind.removeprefix("backup.exercise_"): wish.cause for kind, wish in read.items()}
+    assert causes == {"due": "due-2026-Q4", "finished": f"result-{exercise}", "abandoned": f"abandoned-{other}"}
+    assert read["backup.exercise_due"].telling.data["running"] == exercise
+    assert read["backup.exercise_due"].telling.severity.value == "warning"  # it never was exercised
+    assert read["backup.exercise_finished"].telling.data["failed"] == ({"n": 1, "do": "Look.", "note": "No rights."},)
+    assert read["backup.exercise_finished"].ends.subject == read["backup.exercise_due"].subject
 
 
 def test_one_exercise_of_a_disaster_runs_at_a_time(proven, post):

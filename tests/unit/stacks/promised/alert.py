@@ -35,6 +35,9 @@ PROMISES = Promises(
             "backup.objective_met",
             "backup.drill_failed",
             "backup.drill_passed",
+            "backup.exercise_due",
+            "backup.exercise_finished",
+            "backup.exercise_abandoned",
         },
     },
 )

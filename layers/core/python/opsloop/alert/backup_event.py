@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from opsloop.alert.field import day_of, object_of, text_of
 from opsloop.alert.model import BACKUP, DETECTED, ENDED, Begun, Recovered, Telling
 from opsloop.anomaly.model import Severity
 from opsloop.backup.model import (
@@ -51,37 +52,37 @@ def read_backup(
     """
     if kind in (DRILL_FAILED, DRILL_PASSED):
         return _drill(kind, data, time)
-    database = _text(data, "database")
+    database = text_of(data, "database")
     known = databases.get(database)
     if kind == BackupVerified.TYPE:
-        verification = _object(data, "verification")
-        ended = parse_time(_text(verification, "ended_at"), name="verification.ended_at")
+        verification = object_of(data.get("verification"), "verification")
+        ended = parse_time(text_of(verification, "ended_at"), name="verification.ended_at")
         return Recovered(database, ended.timestamp(), _proven(verification))
     service, tier = (known.service, known.tier) if known else (str(data.get("service") or ""), 1)
     if kind in (ObjectiveMissed.TYPE, ObjectiveMet.TYPE):
         return _objective(kind, data, time, service, tier)
     told = {**data, "event": kind}
     if kind == BackupFailed.TYPE:
-        _text(data, "why")
+        text_of(data, "why")
         return _begun(database, "take", told, time, service, _severity(tier, is_known=True))
-    verification = _object(data, "verification")
-    is_known = _text(verification, "verdict") != Verdict.UNKNOWN.value
-    ended_at = parse_time(_text(verification, "ended_at"), name="verification.ended_at")
+    verification = object_of(data.get("verification"), "verification")
+    is_known = text_of(verification, "verdict") != Verdict.UNKNOWN.value
+    ended_at = parse_time(text_of(verification, "ended_at"), name="verification.ended_at")
     cause = f"verification-{verification.get('reason') or verification['verdict']}"
     return _begun(database, cause, told, ended_at, service, _severity(tier, is_known=is_known))
 
 
 def _objective(kind: str, data: Mapping[str, Any], time: datetime, service: str, tier: int) -> Telling:
     for name in ("objective", "standing", "sentence"):
-        _text(data, name)
-    since = parse_time(_text(data, "since"), name="since")
-    episode = _text(data, "episode")
+        text_of(data, name)
+    since = parse_time(text_of(data, "since"), name="since")
+    episode = text_of(data, "episode")
     if not _TOPIC.fullmatch(episode):
         raise InvalidInputError(f"episode: {episode[:100]!r} is not 1 to 100 of A-Z a-z 0-9 _ -")
     return Telling(
         topic=episode,
         state=DETECTED if kind == ObjectiveMissed.TYPE else ENDED,
-        day=_day(since),
+        day=day_of(since),
         severity=_severity(tier, is_known=data["standing"] != "unknown"),
         service=service,
         data={**data, "event": kind},
@@ -102,7 +103,7 @@ def _proven(verification: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drill(kind: str, data: Mapping[str, Any], time: datetime) -> Begun | Recovered:
-    _text(data, "drill_id")
+    text_of(data, "drill_id")
     if kind == DRILL_PASSED:
         return Recovered(DRILL, time.timestamp(), {"ended_by": dict(data)})
     return _begun(DRILL, DRILL, {**data, "event": kind}, time, "", Severity.CRITICAL)
@@ -111,28 +112,10 @@ def _drill(kind: str, data: Mapping[str, Any], time: datetime) -> Begun | Recove
 def _begun(subject: str, cause: str, data: Mapping[str, Any], at: datetime, service: str, severity: Severity) -> Begun:
     name = sha256(f"{subject} {cause} {at.isoformat()}".encode()).hexdigest()[:12]
     topic = f"backup-{re.sub('[^A-Za-z0-9_-]', '-', subject)[:40]}-{at.astimezone(UTC):%Y%m%dT%H%M%S}-{name}"
-    telling = Telling(topic, DETECTED, _day(at), severity, service, data, at=at.timestamp(), kind=BACKUP)
+    telling = Telling(topic, DETECTED, day_of(at), severity, service, data, at=at.timestamp(), kind=BACKUP)
     return Begun(subject, cause, telling)
 
 
 def _severity(tier: int, *, is_known: bool) -> Severity:
     """Return how bad it is: what is not known, and what is of the least urgent tier, waits for the morning."""
     return Severity.CRITICAL if is_known and tier < LEAST_URGENT_TIER else Severity.WARNING
-
-
-def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = document.get(name)
-    if not isinstance(value, Mapping):
-        raise InvalidInputError(f"{name}: expected an object")
-    return value
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    if not isinstance(value, str) or not value:
-        raise InvalidInputError(f"{name}: expected a text")
-    return value
-
-
-def _day(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d}"

@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from opsloop.alert.field import mapping_of, mappings_of, moment_of, number_of
 from opsloop.alert.model import ENDED, DeliveryKey, Earlier, Message, Section, Telling
 from opsloop.alert.places import Places
-from opsloop.alert.words import duration, line, moment, number, quantities
-from opsloop.clock import parse_time
-from opsloop.errors import InvalidInputError
+from opsloop.alert.words import duration, line, listed, moment, number, quantities
 
-MOST_LISTED = 8
 OBJECTIVES = "backup-objectives.md"
 RECOVERY = "database-recovery.md"
 _PAGES = {
@@ -83,7 +81,7 @@ def _about(data: Mapping[str, Any], *, is_over: bool) -> tuple[str, str]:
         said = f"opsloop could not take a dump of {database}: {line(data['why'], 700)}"
         about = f"{database}: a dump could not be taken"
     else:
-        about, said = _failed(database, _mapping(data.get("verification")))
+        about, said = _failed(database, mapping_of(data.get("verification")))
     return (f"{database}: backups are proven again", _proven_again(data, said)) if is_over else (about, said)
 
 
@@ -91,7 +89,7 @@ def _failed(database: str, verification: Mapping[str, Any]) -> tuple[str, str]:
     reason = line(verification.get("reason") or "", 60).replace("_", " ")
     is_unknown = verification.get("verdict") == "unknown"
     what = "a dump could not be proven" if is_unknown else "a dump does not restore"
-    taken = _moment(verification.get("taken_at"))
+    taken = moment_of(verification.get("taken_at"))
     of = f"The dump of {database} from {moment(taken)}" if taken else f"A dump of {database}"
     why = line(verification.get("detail") or reason or "no reason was given", 700)
     said = f"{of} {'could not be tried' if is_unknown else 'does not restore'}: {why}"
@@ -99,8 +97,8 @@ def _failed(database: str, verification: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _proven_again(data: Mapping[str, Any], was: str) -> str:
-    proof = _mapping(data.get("ended_by"))
-    taken, ended = _moment(proof.get("taken_at")), _moment(proof.get("ended_at"))
+    proof = mapping_of(data.get("ended_by"))
+    taken, ended = moment_of(proof.get("taken_at")), moment_of(proof.get("ended_at"))
     of = f"The dump from {moment(taken)}" if taken else "A later dump"
     when = f" at {moment(ended)}" if ended else ""
     return f"{of} was restored{when} and is {line(proof.get('verdict') or 'proven', 20)}. {_NO_LONGER}{was}"
@@ -108,7 +106,7 @@ def _proven_again(data: Mapping[str, Any], was: str) -> str:
 
 def _missed(database: str, data: Mapping[str, Any]) -> str:
     name = str(data["objective"])
-    measured, target = _number(data, "measured"), _number(data, "target")
+    measured, target = number_of(data, "measured"), number_of(data, "target")
     if data["standing"] == "unknown":
         return f"{database}: {_UNKNOWN.get(name) or f'{line(name, 40)} is not known'}"
     if name == "rpo" and target is not None:
@@ -133,7 +131,7 @@ def _met(database: str, data: Mapping[str, Any]) -> str:
 
 
 def _status(telling: Telling) -> str:
-    since = _moment(telling.data.get("since"))
+    since = moment_of(telling.data.get("since"))
     if telling.state == ENDED:
         at = datetime.fromtimestamp(telling.at, UTC)
         return f"Ended at {moment(at, today=since)}"
@@ -142,13 +140,13 @@ def _status(telling: Telling) -> str:
 
 
 def _facts(telling: Telling, database: str, places: Places) -> list[tuple[str, str]]:
-    data, verification = telling.data, _mapping(telling.data.get("verification"))
+    data, verification = telling.data, mapping_of(telling.data.get("verification"))
     facts = []
     if database:
         facts.append(("Database", database))
     if "recoverable" in data:
         facts.append(("Recoverable now", recoverable(data["recoverable"], telling.at)))
-    measured, target = _number(data, "measured"), _number(data, "target")
+    measured, target = number_of(data, "measured"), number_of(data, "target")
     unit = str(data.get("unit") or "s")
     if measured is not None:
         facts.append(("Measured", _amount(measured, unit)))
@@ -175,8 +173,8 @@ def recoverable(best: object, at: float) -> str:
     """Return what could be had back, in words; ``at`` is when that is said, in seconds since the epoch."""
     if best is None:
         return "nothing that is known of"
-    found = _mapping(best)
-    until = _moment(found.get("until"))
+    found = mapping_of(best)
+    until = moment_of(found.get("until"))
     if until is None:
         return "not known: the last audit could not be read"
     age = duration(max(0.0, at - until.timestamp()))
@@ -184,7 +182,7 @@ def recoverable(best: object, at: float) -> str:
     said = f"everything up to {moment(until)} ({age} old), by {by}"
     if not found.get("is_proven"):
         return f"{said}; no restore has proven that"
-    seconds = _number(found, "restore_s")
+    seconds = number_of(found, "restore_s")
     took = f", whose restore took {quantities('ms', 1000 * seconds)[0]}" if seconds else ""
     return f"{said}{took}"
 
@@ -192,14 +190,14 @@ def recoverable(best: object, at: float) -> str:
 def _sections(data: Mapping[str, Any], *, is_over: bool) -> list[Section]:
     if is_over:
         return []
-    verification = _mapping(data.get("verification"))
+    verification = mapping_of(data.get("verification"))
     found = [
-        ("What was found", [_finding(one) for one in _list(verification.get("findings"))]),
+        ("What was found", [_finding(one) for one in mappings_of(verification.get("findings"))]),
         ("PostgreSQL says", [line(one, 300) for one in _texts(verification.get("messages"))]),
-        ("Not rejected for the right reason", [_trial(one) for one in _list(data.get("failures"))]),
+        ("Not rejected for the right reason", [_trial(one) for one in mappings_of(data.get("failures"))]),
         ("What would help", [line(one, 500) for one in _texts(data.get("advice"))]),
     ]
-    return [Section(heading, _listed(lines)) for heading, lines in found if lines]
+    return [Section(heading, listed(lines)) for heading, lines in found if lines]
 
 
 def _finding(one: Mapping[str, Any]) -> str:
@@ -233,11 +231,6 @@ def _page(telling: Telling) -> str:
     return _PAGES.get(str(telling.data.get("event")), OBJECTIVES)
 
 
-def _listed(lines: list[str]) -> tuple[str, ...]:
-    more = len(lines) - MOST_LISTED
-    return (*lines[:MOST_LISTED], *([f"and {more} more"] if more > 0 else []))
-
-
 def _amount(value: float, unit: str) -> str:
     if unit == "s":
         return duration(value) if value >= 60 else quantities("ms", 1000 * value)[0]
@@ -247,25 +240,5 @@ def _amount(value: float, unit: str) -> str:
     return f"{number(value)} {_SIZES[step]}"
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> Sequence[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
-
-
 def _texts(value: object) -> Sequence[str]:
     return [one for one in value if isinstance(one, str) and one] if isinstance(value, list | tuple) else []
-
-
-def _number(document: Mapping[str, Any], name: str) -> float | None:
-    value = document.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        return parse_time(value, name="time") if isinstance(value, str) and value else None
-    except InvalidInputError:
-        return None

@@ -12,7 +12,7 @@ DETECTED, ENDED, FAILED, TEST = "detected", "ended", "failed", "test"
 """What is told of a topic: an anomaly began, it ended; a channel could not be told; somebody tries a channel."""
 
 
-ANOMALY, BACKUP = "anomaly", "backup"
+ANOMALY, BACKUP, EXERCISE = "anomaly", "backup", "exercise"
 """What is told of."""
 
 
@@ -48,7 +48,8 @@ class Telling:
     ``day`` (UTC, ``2026-11-21``) never changes for a topic. ``data`` is what the event carried. ``only`` names the one
     channel that it is for, ``without`` the one that it is not for; both are empty as a rule. ``is_effect``: it follows
     from something in ``origin_service``, of which people are told instead. ``at`` is when the event happened, in
-    seconds since the epoch; 0 if that is not known. ``kind`` says what it is of: ``anomaly`` or ``backup``.
+    seconds since the epoch; 0 if that is not known. ``kind`` says what it is of: ``anomaly``, ``backup`` or
+    ``exercise`` (of a disaster).
     """
 
     topic: str
@@ -93,11 +94,12 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Begun:
-    """A telling of a ``cause`` of ``subject``, told unless that goes on already."""
+    """A telling of a ``cause`` of ``subject``, told unless that goes on already, after what it ``ends``."""
 
     subject: str
     cause: str
     telling: Telling
+    ends: Recovered | None = None
 
 
 @dataclass(frozen=True)

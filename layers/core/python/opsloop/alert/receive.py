@@ -8,6 +8,9 @@ from typing import Any
 
 from opsloop.alert.backup_event import TYPES as BACKUP_TYPES
 from opsloop.alert.backup_event import read_backup
+from opsloop.alert.exercise_event import TYPES as EXERCISE_TYPES
+from opsloop.alert.exercise_event import read_exercise
+from opsloop.alert.field import day_of, object_of, text_of
 from opsloop.alert.model import (
     DETECTED,
     ENDED,
@@ -42,21 +45,23 @@ def read_event(
     ``databases`` are the catalog's: an event of one is told to those who are told of its service. Raises
     ``InvalidInputError`` for what is none of ours.
     """
-    event = _object(detail, "detail")
-    kind, data = event.get("type"), _object(event.get("data"), "data")
-    time = parse_time(_text(event, "time"), name="time")
+    event = object_of(detail, "detail")
+    kind, data = event.get("type"), object_of(event.get("data"), "data")
+    time = parse_time(text_of(event, "time"), name="time")
     if kind in _STATES:
         return _anomaly(data, _STATES[str(kind)], time.timestamp())
     if kind in BACKUP_TYPES:
         return read_backup(str(kind), data, time, databases)
+    if kind in EXERCISE_TYPES:
+        return read_exercise(str(kind), data, time, databases)
     if kind == DeliveryFailed.TYPE:
         return _fault(data, time)
     if kind == TestRequested.TYPE:
         channel = data.get("channel") or ""
-        topic = _topic(f"test-{_text(data, 'test_id')}")
-        return Telling(topic, TEST, _day(time), Severity.INFO, "", data, only=str(channel))
+        topic = _topic(f"test-{text_of(data, 'test_id')}")
+        return Telling(topic, TEST, day_of(time), Severity.INFO, "", data, only=str(channel))
     if kind == ResendRequested.TYPE:
-        return parse_delivery_id(_text(data, "delivery_id"))
+        return parse_delivery_id(text_of(data, "delivery_id"))
     raise InvalidInputError(f"type: {kind!r} is nothing that people are told of")
 
 
@@ -69,22 +74,22 @@ def parse_delivery_id(text: str) -> DeliveryKey:
 
 
 def _anomaly(data: Mapping[str, Any], state: str, at: float) -> Telling:
-    anomaly = _object(data.get("anomaly"), "anomaly")
+    anomaly = object_of(data.get("anomaly"), "anomaly")
     listed = data.get("effects") or []
     if not isinstance(listed, list):
         raise InvalidInputError("effects: expected a list")
-    effects = [_object(one, "effects") for one in listed[:MOST_EFFECTS]]
+    effects = [object_of(one, "effects") for one in listed[:MOST_EFFECTS]]
     for one in (anomaly, *effects):
-        _text(one, "service")
-        parse_time(_text(one, "first_minute"), name="first_minute")
-    first = parse_time(_text(anomaly, "first_minute"), name="anomaly.first_minute")
-    parse_time(_text(anomaly, "last_minute"), name="anomaly.last_minute")
+        text_of(one, "service")
+        parse_time(text_of(one, "first_minute"), name="first_minute")
+    first = parse_time(text_of(anomaly, "first_minute"), name="anomaly.first_minute")
+    parse_time(text_of(anomaly, "last_minute"), name="anomaly.last_minute")
     return Telling(
-        topic=_topic(_text(anomaly, "anomaly_id")),
+        topic=_topic(text_of(anomaly, "anomaly_id")),
         state=state,
-        day=_day(first),
+        day=day_of(first),
         severity=max((_severity(one) for one in (anomaly, *effects)), key=list(Severity).index),
-        service=_text(anomaly, "service"),
+        service=text_of(anomaly, "service"),
         data={"anomaly": dict(anomaly), "effects": [dict(one) for one in effects]},
         is_effect=anomaly.get("part") == Part.EFFECT,
         origin_service=str(anomaly.get("origin_service") or ""),
@@ -94,13 +99,13 @@ def _anomaly(data: Mapping[str, Any], state: str, at: float) -> Telling:
 
 def _fault(data: Mapping[str, Any], time: datetime) -> Telling:
     """Return the telling of a channel that failed: the same one for all its faults of an hour."""
-    channel = _text(data, "channel")
+    channel = text_of(data, "channel")
     for name in ("delivery_id", "reason"):
-        _text(data, name)
+        text_of(data, name)
     return Telling(
         topic=_topic(f"channel-{channel}-{time.astimezone(UTC):%Y%m%d%H}"),
         state=FAILED,
-        day=_day(time),
+        day=day_of(time),
         severity=Severity.CRITICAL,
         service="",
         data=data,
@@ -119,20 +124,3 @@ def _topic(text: str) -> str:
     if not _TOPIC.fullmatch(text):
         raise InvalidInputError(f"id: {text[:100]!r} is not 1 to 100 of A-Z a-z 0-9 _ -")
     return text
-
-
-def _object(value: object, name: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidInputError(f"{name}: expected an object")
-    return value
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    if not isinstance(value, str) or not value:
-        raise InvalidInputError(f"{name}: expected a text")
-    return value
-
-
-def _day(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d}"

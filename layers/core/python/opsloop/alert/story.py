@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import quote
 
 from opsloop.alert.backup_words import of_backup
-from opsloop.alert.model import BACKUP, ENDED, FAILED, TEST, DeliveryKey, Earlier, Message, Section, Telling
+from opsloop.alert.exercise_words import of_exercise
+from opsloop.alert.field import number_of
+from opsloop.alert.model import BACKUP, ENDED, EXERCISE, FAILED, TEST, DeliveryKey, Earlier, Message, Section, Telling
 from opsloop.alert.places import Places
-from opsloop.alert.words import band, duration, line, moment, number, quantities
+from opsloop.alert.words import band, duration, line, listed, moment, number, quantities
 from opsloop.clock import parse_time
 from opsloop.errors import InvalidInputError
 
-MOST_LISTED = 8
 RUNBOOK = "docs/runbooks/anomaly.md"
 _NAMES = {
     "rate": "traffic",
@@ -33,6 +34,8 @@ def compose(telling: Telling, key: DeliveryKey, earlier: Earlier | None, is_repe
         return _of_test(telling, key, is_repeat)
     if telling.kind == BACKUP:
         return of_backup(telling, key, earlier, is_repeat, places)
+    if telling.kind == EXERCISE:
+        return of_exercise(telling, key, earlier, is_repeat, places)
     return _of_anomaly(telling, key, earlier, is_repeat, places)
 
 
@@ -68,7 +71,7 @@ def headline(anomaly: Mapping[str, Any]) -> str:
     who, what = _subject(anomaly)
     if anomaly.get("direction") == "silent":
         return f"{who} is silent since {moment(_time(anomaly, 'first_minute'))}"
-    value, expected = _known(anomaly, "value"), _known(anomaly, "expected")
+    value, expected = number_of(anomaly, "value"), number_of(anomaly, "expected")
     shown, usual = quantities(line(anomaly.get("unit", ""), 20), value, expected)
     if value is None:
         return f"{who} {what} is unusual"
@@ -102,7 +105,7 @@ def _status(telling: Telling, anomaly: Mapping[str, Any]) -> str:
 
 def _facts(telling: Telling, anomaly: Mapping[str, Any]) -> list[tuple[str, str]]:
     unit = line(anomaly.get("unit", ""), 20)
-    value, expected, low, high = (_known(anomaly, name) for name in ("value", "expected", "low", "high"))
+    value, expected, low, high = (number_of(anomaly, name) for name in ("value", "expected", "low", "high"))
     shown, usual, *_ = quantities(unit, value, expected, low, high)
     facts = []
     if value is not None:
@@ -123,7 +126,7 @@ def _facts(telling: Telling, anomaly: Mapping[str, Any]) -> list[tuple[str, str]
         facts.append(("Likely origin", origin))
     if preset := line(anomaly.get("preset") or "", 100):
         facts.append(("Threshold", preset))
-    if (score := _known(anomaly, "score")) is not None:
+    if (score := number_of(anomaly, "score")) is not None:
         facts.append(("Score", f"{number(score)} of 1"))
     exemplar = anomaly.get("exemplar")
     if isinstance(exemplar, Mapping) and exemplar.get("trace_id"):
@@ -148,29 +151,24 @@ def _sections(anomaly: Mapping[str, Any], effects: Sequence[Mapping[str, Any]], 
         found.append(
             Section(
                 f"Most of it {'came' if is_over else 'comes'} from",
-                _listed([_operation(one, unit) for one in operations]),
+                listed([_operation(one, unit) for one in operations]),
             )
         )
     if effects:
         found.append(
-            Section(f"What {'followed' if is_over else 'follows'} from it", _listed([headline(one) for one in effects]))
+            Section(f"What {'followed' if is_over else 'follows'} from it", listed([headline(one) for one in effects]))
         )
     return found
 
 
 def _operation(one: Mapping[str, Any], unit: str) -> str:
     name = line(one.get("operation", ""), 120)
-    share, value, expected = (_known(one, key) for key in ("share", "value", "expected"))
+    share, value, expected = (number_of(one, key) for key in ("share", "value", "expected"))
     shown, usual = quantities(unit, value, expected)
     parts = [f"{number(100 * share)} % of the change"] if share is not None else []
     if value is not None:
         parts.append(shown if expected is None else f"{shown}, usually {usual}")
     return f"{name}: {'; '.join(parts)}" if parts else name
-
-
-def _listed(lines: list[str]) -> tuple[str, ...]:
-    more = len(lines) - MOST_LISTED
-    return (*lines[:MOST_LISTED], *([f"and {more} more"] if more > 0 else []))
 
 
 def _links(telling: Telling, anomaly_id: str, places: Places) -> list[tuple[str, str]]:
@@ -225,11 +223,6 @@ def _of_test(telling: Telling, key: DeliveryKey, is_repeat: bool) -> Message:
         commands=("opsloop alert deliveries",),
         is_repeat=is_repeat,
     )
-
-
-def _known(document: Mapping[str, Any], name: str) -> float | None:
-    value = document.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _time(anomaly: Mapping[str, Any], name: str) -> datetime:

@@ -60,6 +60,13 @@ class Outcome:
         """Come back at ``moment``, or earlier if that was said before."""
         self.due_at = moment if self.due_at is None else min(self.due_at, moment)
 
+    def and_then(self, other: "Outcome") -> "Outcome":
+        """Return what became of this and of ``other``, a telling of something else."""
+        both = Outcome({**self.deliveries, **other.deliveries}, self.due_at)
+        if other.due_at is not None:
+            both.wait_until(other.due_at)
+        return both
+
 
 class _BusyError(Exception):
     """Somebody else works on it, or it is not due; ``until`` says when to look again."""

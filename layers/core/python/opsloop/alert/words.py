@@ -1,8 +1,10 @@
 """Numbers, times and foreign text as people read them in a message. All of it is one line."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
+MOST_LISTED = 8
 _MAX_TEXT = 300
 # control characters, line and paragraph separators, and what turns the direction of writing or cannot be seen
 _UNSEEN = re.compile(
@@ -19,6 +21,12 @@ def line(text: object, most: int = _MAX_TEXT) -> str:
     """
     clean = _UNSEEN.sub(" ", str(text)[: 10 * most]).strip()
     return clean if len(clean) <= most else f"{clean[: most - 3].rstrip()}..."
+
+
+def listed(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the first ``MOST_LISTED`` of ``lines``, and how many more there are."""
+    more = len(lines) - MOST_LISTED
+    return (*lines[:MOST_LISTED], *([f"and {more} more"] if more > 0 else []))
 
 
 def quantities(unit: str, *values: float | None) -> list[str]:

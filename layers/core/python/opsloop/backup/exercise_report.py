@@ -7,7 +7,7 @@ from opsloop.backup import exercise as steps
 from opsloop.backup.exercise import Exercise, Restorable, Step, StepState
 from opsloop.backup.exercise_due import DisasterStanding
 from opsloop.backup.exercise_steps import PHASES
-from opsloop.backup.model_upkeep import ExerciseDue, ExerciseFinished
+from opsloop.backup.model_upkeep import ExerciseAbandoned, ExerciseDue, ExerciseFinished
 from opsloop.clock import format_time
 
 MET, MISSED, UNKNOWN = "met", "missed", "unknown"
@@ -85,13 +85,39 @@ def result(one: Exercise) -> str:
 def finished(one: Exercise) -> ExerciseFinished:
     """Return the fact of a finished exercise."""
     return ExerciseFinished(
-        one.exercise_id, one.disaster, one.quarter, result(one), steps.rto_s(one), tuple(achieved(one))
+        exercise_id=one.exercise_id,
+        disaster=one.disaster,
+        quarter=one.quarter,
+        result=result(one),
+        rto_s=steps.rto_s(one),
+        databases=tuple(achieved(one)),
+        by=one.ended_by,
+        note=one.note,
+        failed=tuple(
+            {"n": step.number, "do": step.do, "note": step.ticks[-1].note}
+            for step in one.steps
+            if step.state is StepState.FAILED
+        ),
+    )
+
+
+def abandoned(one: Exercise) -> ExerciseAbandoned:
+    """Return the fact of an exercise that was given up."""
+    return ExerciseAbandoned(
+        exercise_id=one.exercise_id,
+        disaster=one.disaster,
+        quarter=one.quarter,
+        databases=tuple(each.database for each in one.restorable),
+        by=one.ended_by,
+        note=one.note,
+        settled=sum(steps.is_settled(step) for step in one.steps),
+        steps=len(one.steps),
     )
 
 
 def due(one: DisasterStanding) -> ExerciseDue:
     """Return the fact that a disaster is to be exercised."""
-    return ExerciseDue(one.disaster, one.quarter, one.last, one.databases)
+    return ExerciseDue(one.disaster, one.quarter, one.last, one.databases, one.standing.value, one.running)
 
 
 def standing_json(one: DisasterStanding) -> dict[str, Any]:

@@ -71,7 +71,10 @@ class DrillFailed:
 
 @dataclass(frozen=True)
 class ExerciseDue:
-    """A disaster was not exercised in the quarter (2026-Q4, UTC). ``last`` is the last quarter in which it was."""
+    """A disaster was not exercised in the quarter (2026-Q4, UTC). ``last`` is the last quarter in which it was, or "".
+
+    ``standing`` is ``due``, ``overdue`` or ``unknown``; ``running`` is the exercise of it that is under way, or "".
+    """
 
     TYPE: ClassVar[str] = "backup.exercise_due"
 
@@ -79,11 +82,16 @@ class ExerciseDue:
     quarter: str
     last: str
     databases: tuple[str, ...]
+    standing: str = "due"
+    running: str = ""
 
 
 @dataclass(frozen=True)
 class ExerciseFinished:
-    """A disaster was exercised: what was achieved, of each database, beside its objectives."""
+    """A disaster was exercised: what was achieved, of each database, beside its objectives.
+
+    ``by`` is who finished it, ``failed`` are the steps that failed, with ``n``, ``do`` and ``note``.
+    """
 
     TYPE: ClassVar[str] = "backup.exercise_finished"
 
@@ -93,3 +101,22 @@ class ExerciseFinished:
     result: str
     rto_s: float | None
     databases: tuple[Mapping[str, Any], ...]
+    by: str = ""
+    note: str = ""
+    failed: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class ExerciseAbandoned:
+    """An exercise was given up: it counts for nothing. ``settled`` of its ``steps`` were done, skipped or failed."""
+
+    TYPE: ClassVar[str] = "backup.exercise_abandoned"
+
+    exercise_id: str
+    disaster: str
+    quarter: str
+    databases: tuple[str, ...]
+    by: str
+    note: str
+    settled: int
+    steps: int
