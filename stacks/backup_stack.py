@@ -229,9 +229,11 @@ class BackupStack(Stack):
         region = "<AWS::Region>" if Token.is_unresolved(self.region) else self.region
         account = "<AWS::AccountId>" if Token.is_unresolved(self.account) else self.account
         reason = "Instances and their snapshots, read only: the catalog names them, and it changes without the stacks."
-        for action, kind in (("rds:DescribeDBInstances", "db"), ("rds:DescribeDBSnapshots", "*")):
+        snapshots = ["rds:DescribeDBSnapshots", "rds:DescribeDBClusterSnapshots"]
+        allowed = ((["rds:DescribeDBInstances"], "db"), (["rds:DescribeDBClusters"], "cluster"), (snapshots, "*"))
+        for actions, kind in allowed:
             arn = f"arn:{self.partition}:rds:{self.region}:{self.account}:{kind}:*"
-            iam.Grant.add_to_principal(grantee=audit.function, actions=[action], resource_arns=[arn])
+            iam.Grant.add_to_principal(grantee=audit.function, actions=actions, resource_arns=[arn])
             acknowledge(audit.role, f"IAM5[Resource::arn:<AWS::Partition>:rds:{region}:{account}:{kind}:*]", reason)
 
     def _query(self, layers: Layers, state: StateStack) -> None:
@@ -245,6 +247,7 @@ class BackupStack(Stack):
                 "ACCESS_TABLE": state.access.table_name,
                 "BACKUP_TABLE": state.backup.table_name,
                 "BACKUP_BUCKET": state.backups.bucket_name,
+                "BUS_NAME": state.bus.event_bus_name,
             },
             memory_mb=1769,  # one whole virtual CPU
             timeout_s=29,
@@ -254,6 +257,7 @@ class BackupStack(Stack):
             "GET /v1/backups/{database}",
             "GET /v1/backups/{database}/dumps",
             "GET /v1/backups/{database}/history",
+            "POST /v1/backups/{database}/verify",
             "GET /v1/backups/verifications/{id}",
             "GET /v1/backups/verifications/{id}/evidence",
         ]
@@ -262,6 +266,7 @@ class BackupStack(Stack):
         allow_table(query, state.backup, "dynamodb:GetItem", "dynamodb:Query")
         allow_objects(query, state.backups, "s3:GetObject")
         allow_bucket(query, state.backups, "s3:ListBucket")
+        allow_bus(query, state.bus, "events:PutEvents")
 
     def _prune(self, layers: Layers, state: StateStack) -> None:
         prune = OpsFunction(

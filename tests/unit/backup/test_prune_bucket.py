@@ -1,4 +1,4 @@
-"""What the bucket says counts for more than the records: versions that were replaced, and objects that have just come."""
+"""The bucket counts for more than the records: versions that were replaced, and objects that have just come."""
 
 from opsloop.backup.model import Reason, Verdict
 from opsloop.backup.prune import Pruner

@@ -1,6 +1,6 @@
 """Backup: taking reads databases' secrets and writes dumps; verifying reads dumps and writes verdicts."""
 
-from tests.unit.stacks.promises import GET, PUT, QUERY, READ_KEY, WRITE_KEY, Promises
+from tests.unit.stacks.promises import GET, PUT, QUERY, WRITE_KEY, Promises
 
 READ_DUMPS = {"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold"}
 WRITE_DUMPS = {"s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"}
@@ -36,7 +36,8 @@ PROMISES = Promises(
             "Backup": {GET, QUERY},
             "Backups": {"s3:ListBucket"},
             "Backups/*": {"s3:GetObject"},
-            "Key": READ_KEY,
+            "Bus": {"events:PutEvents"},
+            "Key": WRITE_KEY,
         },
         "backup_prune": {
             "Access": {GET},
@@ -66,6 +67,7 @@ PROMISES = Promises(
             "GET /v1/backups/{database}",
             "GET /v1/backups/{database}/dumps",
             "GET /v1/backups/{database}/history",
+            "POST /v1/backups/{database}/verify",
             "GET /v1/backups/verifications/{id}",
             "GET /v1/backups/verifications/{id}/evidence",
             "GET /v1/backups/prune",
@@ -96,7 +98,12 @@ PROMISES = Promises(
     beyond={
         "backup_take": {"secretsmanager:GetSecretValue"},
         "backup_verify": {"ecs:RunTask", "iam:PassRole"},
-        "backup_audit": {"rds:DescribeDBInstances", "rds:DescribeDBSnapshots"},
+        "backup_audit": {
+            "rds:DescribeDBInstances",
+            "rds:DescribeDBSnapshots",
+            "rds:DescribeDBClusters",
+            "rds:DescribeDBClusterSnapshots",
+        },
     },
     fed_with={
         "backup_take": {"backup.requested"},

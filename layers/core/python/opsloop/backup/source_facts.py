@@ -9,11 +9,15 @@ from opsloop.dataclass import dataclass
 
 MOST_ERRORS, MOST_CHARACTERS = 20, 300
 _LEAST_S, _MOST_S = 0.0, 32_503_680_000.0  # the years 1970 to 3000
+_FIRST_YEAR = 1970
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What one output of a tool says; ``why_not`` says why it says nothing."""
+    """What one output of a tool says; ``why_not`` says why it says nothing.
+
+    ``is_archive_broken``: its own checks of the archived write-ahead log failed, so nobody can say how far it goes.
+    """
 
     why_not: str = ""
     newest_backup_at: datetime | None = None
@@ -23,6 +27,7 @@ class Facts:
     backups: int = 0
     bytes: int | None = None
     errors: tuple[str, ...] = ()
+    is_archive_broken: bool = False
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -46,7 +51,10 @@ def whole(value: Any) -> int | None:
 
 
 def moment_of(value: Any) -> datetime | None:
-    """Return the time that ``value`` says (ISO 8601 with a zone, or seconds since the epoch), None if it says none."""
+    """Return the time that ``value`` says (ISO 8601 with a zone, or seconds since the epoch), None if it says none.
+
+    A time before 1970 is none: the year 1 is how some languages write that nothing was set.
+    """
     if isinstance(value, str):
         return _moment_of_text(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
@@ -66,6 +74,6 @@ def _moment_of_text(value: str) -> datetime | None:
         if value.isascii() and value.isdecimal():
             return moment_of(int(value)) if len(value) < 15 else None
         found = datetime.fromisoformat(value)
-        return None if found.tzinfo is None else found.astimezone(UTC)
+        return None if found.tzinfo is None or found.year < _FIRST_YEAR else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -99,7 +99,8 @@ def read_source(kind: str, name: str, body: bytes, written_at: datetime | None, 
         ages = [age for age in map(wal_age_s, parts) if age is not None]
         archived = written - timedelta(seconds=min(ages)) if ages else None
     if archived is not None:
-        facts = replace(facts, archive_until=archived, archive_wal=facts.archive_wal or "the newest")
+        until = None if facts.is_archive_broken else archived
+        facts = replace(facts, archive_until=until, archive_wal=facts.archive_wal or "the newest")
     return judge(kind, name, facts, written, now)
 
 
@@ -211,6 +212,7 @@ def _joined(found: Sequence[Facts]) -> Facts:
             backups=max(whole.backups, one.backups),
             bytes=whole.bytes if whole.bytes is not None else one.bytes,
             errors=tuple(dict.fromkeys((*whole.errors, *one.errors))),
+            is_archive_broken=whole.is_archive_broken or one.is_archive_broken,
         )
     return whole
 

@@ -15,7 +15,9 @@ from typing import Any
 
 from opsloop.backup.source_facts import Facts, bounded, listed, mapping, moment_of, text, whole
 
-_WHOLE = ("DONE", "WAITING_FOR_WALS")
+_WHOLE, _WAITING = "DONE", "WAITING_FOR_WALS"  # the latter is consistent only with log that has not arrived
+_OF_THE_ARCHIVE = re.compile("wal|archiv|receive|xlog")
+_OF_ITS_AGE = "wal_maximum_age"
 _NOT_OURS = "it is not the output of barman --format json list-backups, show-backup or check, for one server"
 
 
@@ -43,35 +45,42 @@ def _list(value: list[Any], errors: list[str]) -> Facts:
     backups = [one for one in map(mapping, value) if one]
     if len(backups) < len(value):
         return Facts("it lists backups by their ids alone: leave --minimal out")
-    good = []
+    good, failed, waiting = [], list[str](), list[str]()
     for one in backups:
         ended = moment_of(one.get("end_time_timestamp"))
         state, backup_id = text(one.get("status")), text(one.get("backup_id")) or "?"
-        if state in _WHOLE and ended is not None:
+        if state == _WHOLE and ended is not None:
             good.append((ended, one))
         elif state == "FAILED":
-            errors.append(f"backup {backup_id} failed")
-        elif state in _WHOLE or not state:
+            failed.append(backup_id)
+        elif state == _WAITING:
+            waiting.append(f"backup {backup_id} waits for write-ahead log")
+        elif state == _WHOLE or not state:
             errors.append(f"backup {backup_id} does not say when it ended, or how")
-    good.sort(key=lambda pair: pair[0])
     newest = max((text(one.get("backup_id")) for one in backups), default="")
-    is_broken = bool(backups) and any(f"backup {newest} " in one for one in errors)
+    if newest in failed or not good:  # one that failed before a good one is history
+        errors += [f"backup {backup_id} failed" for backup_id in failed]
+    if not good:
+        errors += waiting
+    good.sort(key=lambda pair: pair[0])
     return Facts(
         newest_backup_at=good[-1][0] if good else None,
         window_from=good[0][0] if good else None,
         backups=len(backups),
         bytes=whole(good[-1][1].get("size_bytes")) if good else None,
-        errors=bounded(errors if is_broken or not good else [one for one in errors if " failed" not in one]),
+        errors=bounded(errors),
     )
 
 
 def _show(found: Mapping[str, Any], errors: list[str]) -> Facts:
     state, backup_id = text(found.get("status")), text(found.get("backup_id")) or "?"
     base, wal = mapping(found.get("base_backup_information")), mapping(found.get("wal_information"))
-    ended = moment_of(base.get("end_time_timestamp")) if state in _WHOLE else None
+    ended = moment_of(base.get("end_time_timestamp")) if state == _WHOLE else None
     if state == "FAILED":
         errors.append(f"backup {backup_id} failed: {text(found.get('error')) or 'Barman does not say why'}")
-    elif ended is None and state in _WHOLE:
+    elif state == _WAITING:
+        errors.append(f"backup {backup_id} waits for write-ahead log")
+    elif ended is None and state == _WHOLE:
         errors.append(f"backup {backup_id} does not say when it ended")
     elif ended is None:
         errors.append(f"backup {backup_id} is not whole ({state or 'no status'})")
@@ -90,7 +99,9 @@ def _check(found: Mapping[str, Any], errors: list[str]) -> Facts:
         if text(mapping(one).get("status")) != "OK":
             hint = text(mapping(one).get("hint"))
             errors.append(f"check {text(name).replace('_', ' ')} failed{f': {hint}' if hint else ''}")
-    return Facts(errors=bounded(errors))
+    failed = [str(name) for name, one in found.items() if text(mapping(one).get("status")) != "OK"]
+    is_broken = any(_OF_THE_ARCHIVE.search(name) for name in failed if name != _OF_ITS_AGE)
+    return Facts(errors=bounded(errors), is_archive_broken=is_broken)
 
 
 _AGE = re.compile(r"latest wal age: (?P<age>.+)", re.IGNORECASE)

@@ -4,7 +4,8 @@ Its documentation (https://pgbackrest.org/command.html#command-info) promises th
 stanza: ``name``, ``status`` (``code`` 0 ok, 1 missing stanza path, 2 no valid backups, 3 missing stanza data, 4
 different across repositories, 5 database mismatch, 6 backup not found, 99 other; ``message``), ``repo`` (each with its
 ``status``), ``db``, ``archive`` (per database version ``min`` and ``max``, names of segments), and ``backup``, oldest
-first: ``label``, ``type`` (full, diff, incr), ``prior``, ``error`` (true: pages with wrong checksums, ``error-list``),
+first: ``label``, ``type`` (full, diff, incr), ``prior`` and ``reference`` (what it builds on), ``error`` (true: pages
+with wrong checksums, ``error-list``; what builds on such a backup is no better),
 ``timestamp`` (``start`` and ``stop``, seconds since the epoch), ``lsn``, ``archive`` (segments that it needs),
 ``info`` (``size`` of the database, ``delta``, ``repository``).
 """
@@ -50,15 +51,18 @@ def _stanza(stanza: Mapping[str, Any]) -> Facts:
         if whole(state.get("code")) not in (0, None):
             errors.append(_said(f"repository {whole(repository.get('key')) or '?'}", whole(state["code"]) or 0, state))
     backups = [one for one in map(mapping, listed(stanza["backup"])) if one]
-    good = []
+    good, bad = [], set[str]()
     for one in backups:
         stop = moment_of(mapping(one.get("timestamp")).get("stop"))
         label = text(one.get("label")) or "?"
         if one.get("error") is True:
             pages = ", ".join(text(each) for each in listed(one.get("error-list"))[:5])
+            bad.add(label)
             errors.append(f"backup {label} has pages with wrong checksums{f' in {pages}' if pages else ''}")
         elif stop is None:
             errors.append(f"backup {label} does not say when it ended")
+        elif bad & {text(each) for each in (one.get("prior"), *listed(one.get("reference")))}:
+            bad.add(label)
         else:
             good.append((stop, one))
     good.sort(key=lambda pair: pair[0])
@@ -71,6 +75,7 @@ def _stanza(stanza: Mapping[str, Any]) -> Facts:
         backups=len(backups),
         bytes=whole(newest.get("size")),
         errors=bounded(errors),
+        is_archive_broken=code != 0,
     )
 
 

@@ -1,4 +1,4 @@
-"""RDS: what DescribeDBInstances and DescribeDBSnapshots say of one instance.
+"""RDS: what DescribeDBInstances and DescribeDBSnapshots say of one instance, or the same of its cluster.
 
 ``instance``: ``DBInstanceStatus``, ``BackupRetentionPeriod`` (days; 0: no automated backups), ``LatestRestorableTime``
 (up to when point-in-time recovery goes, as a rule within the last five minutes), ``AllocatedStorage`` (GiB).
@@ -12,6 +12,8 @@ from typing import Any
 from opsloop.backup.source_facts import Facts, bounded, listed, mapping, moment_of, text, whole
 
 GIB = 1 << 30
+_LOST_KEY = "inaccessible-encryption-credentials"  # also with "-recoverable": nothing can be restored without the key
+_BROKEN = ("failed", "incompatible-restore", "restore-error")
 
 
 def read_rds(document: Any) -> Facts:
@@ -30,6 +32,11 @@ def read_rds(document: Any) -> Facts:
         for one in snapshots
         if text(one.get("Status")) in ("failed", "incompatible-restore")
     ]
+    state = text(instance.get("DBInstanceStatus"))
+    if state.startswith(_LOST_KEY):
+        return Facts(errors=bounded([f"it is {state}: without its key nothing can be restored", *errors]))
+    if state in _BROKEN:
+        errors.append(f"it is {state}")
     days = whole(instance.get("BackupRetentionPeriod"))
     until = moment_of(instance.get("LatestRestorableTime")) if days else None
     if days == 0:

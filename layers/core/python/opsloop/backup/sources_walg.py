@@ -61,7 +61,7 @@ def _verified(document: Mapping[str, Any]) -> Facts:
         for run in map(mapping, listed(found.get("details"))):
             if text(run.get("status")) == "FOUND":
                 newest = max(newest, text(run.get("end_segment")))
-    return Facts(archive_wal=newest, errors=bounded(errors))
+    return Facts(archive_wal=newest, errors=bounded(errors), is_archive_broken=bool(errors))
 
 
 def _lost(found: Mapping[str, Any]) -> str:
