@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 Path_ = tuple[str | int, ...]
+LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is several times as quick
 
 
 class SourceError(Exception):
@@ -46,18 +47,31 @@ def read_yaml(file: Path, root: Path) -> YamlSource:
     name = file.relative_to(root).as_posix()
     text = file.read_text(encoding="utf-8")
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        return _source(name, text, LOADER)
+    except yaml.MarkedYAMLError:
+        pass  # the other loader says better what is wrong
+    try:
+        return _source(name, text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise SourceError([f"{name}:{line}:{column}: not YAML: {error.problem or error.context}"]) from None
-    places: dict[Path_, tuple[int, int]] = {}
-    faults: list[str] = []
-    if node is not None:
-        _walk(node, (), places, faults, name)
-    if faults:
-        raise SourceError(faults)
-    return YamlSource(name, yaml.safe_load(text), places)
+
+
+def _source(name: str, text: str, loader_class: type[yaml.SafeLoader]) -> YamlSource:
+    loader = loader_class(text)
+    try:
+        node = loader.get_single_node()
+        places: dict[Path_, tuple[int, int]] = {}
+        faults: list[str] = []
+        if node is not None:
+            _walk(node, (), places, faults, name)
+        if faults:
+            raise SourceError(faults)
+        data = None if node is None else loader.construct_document(node)  # after the walk: it resolves merged keys
+    finally:
+        loader.dispose()
+    return YamlSource(name, data, places)
 
 
 def _walk(node: yaml.Node, path: Path_, places: dict[Path_, tuple[int, int]], faults: list[str], file: str) -> None:
