@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -80,18 +80,28 @@ OPENAPI = {
 }
 
 
+@cache
+def client_of(service: str) -> Any:
+    """Return a boto3 client of whatever AWS is mocked now; it holds nothing of a test, and is costly to make."""
+    return _session().client(service, region_name=REGION)
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session(
+        CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], CREDENTIALS["AWS_SESSION_TOKEN"]
+    )
+
+
 @dataclass(frozen=True)
 class Aws:
     """The names of what exists, and clients to look at it."""
 
     names: dict[str, str]
-    clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the mocked AWS."""
-        if service not in self.clients:
-            self.clients[service] = boto3.client(service, region_name=REGION)
-        return self.clients[service]
+        return client_of(service)
 
     def records(self) -> list[dict[str, Any]]:
         """Return every record of the stream, shard by shard, as Kinesis gives them (``Data``, ``PartitionKey``)."""
