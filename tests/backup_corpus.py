@@ -289,6 +289,8 @@ CREATE TEXT SEARCH CONFIGURATION mine (COPY = simple);
 ALTER TEXT SEARCH CONFIGURATION mine ALTER MAPPING FOR asciiword WITH plain_, simple;
 CREATE CAST (text AS integer[]) WITH INOUT; CREATE COLLATION plain_c (provider = libc, locale = 'C');
 CREATE PUBLICATION all_of_it FOR TABLE audited WITH (publish = 'insert, delete');
+CREATE TABLE narrowed (gone integer, kept integer, more text); ALTER TABLE narrowed DROP gone;
+CREATE PUBLICATION some_of_it FOR TABLE narrowed (more, kept) WHERE (kept > 1), audited;
 """
 
 PARTS["odd_names"] = r'''
@@ -340,8 +342,10 @@ COMMENT ON CONSTRAINT held_pkey ON private.held IS 'the key';
 """
 
 PARTS["foreign"] = r"""
-CREATE FOREIGN DATA WRAPPER nowhere OPTIONS (debug 'true'); CREATE SERVER far TYPE 'x' FOREIGN DATA WRAPPER nowhere;
-CREATE FOREIGN TABLE away (id integer OPTIONS (column_name 'x') NOT NULL, v text) SERVER far OPTIONS (t 'y');
+CREATE FOREIGN DATA WRAPPER nowhere OPTIONS (debug 'true', also 'x');
+CREATE SERVER far TYPE 'x' FOREIGN DATA WRAPPER nowhere OPTIONS (host 'h', dbname 'd');
+CREATE FOREIGN TABLE away (id integer OPTIONS (column_name 'x', a 'y') NOT NULL, v text) SERVER far OPTIONS (t 'y',
+  a 'x');
 """
 
 PARTS["xml"] = r"""

@@ -169,9 +169,25 @@ def wanted(file: Path, expected: "Expected", now: datetime, max_age_s: float | N
 def verify(file: Path, manifest: Manifest | None, wanted: "Wanted", bars: "Bars") -> Verification:
     """Return what became of restoring the dump in a file, in a throw-away PostgreSQL."""
     from opsloop.adapters.postgres_restore import verifier_here
+    from opsloop.errors import OpsloopError
 
     with _without_libpq_settings():
-        return verifier_here().verify(file, manifest, wanted, bars.told)
+        try:
+            return verifier_here().verify(file, manifest, wanted, bars.told)
+        except OpsloopError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- the boundary to the engine: what nobody foresaw in a stranger's dump
+            return _untried(wanted, f"{type(error).__name__}: {error}")
+
+
+def _untried(wanted: "Wanted", why: str) -> Verification:
+    """Return the verdict that nobody can say whether a dump restores."""
+    from opsloop.backup.model import Reason
+    from opsloop.backup.verdict import could_not
+
+    named = (wanted.verification_id, wanted.dump_id, wanted.database, wanted.cause)
+    facts = Verification(*named, Verdict.UNKNOWN, None, "", wanted.now, wanted.now, where=wanted.where)
+    return could_not(facts, Reason.NOT_STARTED, why, wanted.now, wanted.now)
 
 
 def drill(now: datetime, bars: "Bars") -> dict[str, Any]:

@@ -65,6 +65,8 @@ def restore(server: Server, database: str, content: bytes, folder: Path, *option
 def roles(server: Server) -> Iterator[None]:
     """Have the roles that the source's objects belong to; its superuser is one here, too."""
     with server.admin() as connection:
+        for name in (*CORPUS_ROLES, "postgres", "shop_owner"):  # as a verification before made them: without rights
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
         connection.execute(ROLES)
         connection.execute("CREATE ROLE postgres SUPERUSER")
         connection.execute("CREATE ROLE shop_owner")

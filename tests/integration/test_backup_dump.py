@@ -378,3 +378,10 @@ def test_settings_of_the_role_and_the_database_do_not_change_what_is_told(shop: 
             assert digest() == usual
         finally:
             admin.execute("ALTER DATABASE busy_shop RESET ALL")
+
+
+def test_what_the_client_calls_its_encoding_is_not_the_dumps(shop: str) -> None:
+    """PGCLIENTENCODING, or a word of the DSN: a dump in another encoding than the server's can lose texts, or fail."""
+    sink = KeptSink()
+    source_of(f"{shop} client_encoding=LATIN1").take(sink)
+    assert b"SET client_encoding = 'UTF8'" in bytes(sink.content)

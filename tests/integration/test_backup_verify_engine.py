@@ -16,7 +16,7 @@ from opsloop.backup.wanted import Limits, Wanted
 from opsloop.catalog import Assertion
 from opsloop.dataclass import replace
 from tests.everything import Source
-from tests.verifying import NOW, Bench
+from tests.verifying import END, HEAD, NOW, Bench
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -199,6 +199,23 @@ def test_a_newer_archive_is_too_new(verifying: Bench, custom: Path, tmp_path: Pa
     path.write_bytes(raw)
     found = verifying.file(path)
     assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.VERSION_TOO_NEW)
+
+
+def test_a_database_without_an_encoding_is_verified_as_any_other(verifying: Bench) -> None:
+    """Its names come as bytes to whoever does not say in which encoding they are to come."""
+    text = HEAD.replace("client_encoding = 'UTF8'", "client_encoding = 'SQL_ASCII'").encode()
+    text += b"CREATE EXTENSION citext SCHEMA public;\nCREATE TABLE public.raw (a public.citext);\n"
+    text += b"COPY public.raw (a) FROM stdin;\n"
+    path = verifying.folder / "bytes.sql"
+    path.write_bytes(text + b"\xe4\xff\n\\.\n" + END.encode())
+    found = verifying.file(path)
+    assert (found.findings, found.verdict) == ((), Verdict.RESTORABLE)
+
+
+def test_text_that_fails_long_before_its_end_has_failed(verifying: Bench) -> None:
+    """psql ends at the error, with what is still to be written to it in our hands."""
+    found = verifying.sql("SELECT nothing_there();\n" + "SELECT 1;\n" * 100_000)
+    assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.RESTORE_ERROR)
 
 
 def test_an_error_of_the_engine_is_told_in_its_words(verifying: Bench, source: Source) -> None:

@@ -70,3 +70,6 @@ CREATE PUBLICATION everything FOR ALL TABLES;
 
 CREATE CAST (text AS integer[]) WITH INOUT AS ASSIGNMENT;
 COMMENT ON CAST (text AS integer[]) IS 'made by a superuser';
+
+CREATE TABLE people (who regrole);
+INSERT INTO people VALUES ('postgres'), ('app_of_everything');

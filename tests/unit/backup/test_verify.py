@@ -1,6 +1,7 @@
 """What a verification makes of what its file and its engine say, with neither of them real."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsloop.adapters.postgres_files import PREFIX, DumpFiles
+from opsloop.backup import verify
 from opsloop.backup.archive import Kind
 from opsloop.backup.blocks import walk
 from opsloop.backup.contents import read_contents
 from opsloop.backup.engine_messages import bounded, findings_of, reason_of
 from opsloop.backup.model import Finding, Manifest, Reason, TableFacts, Verdict, Verification
+from opsloop.backup.needs import Needs
 from opsloop.backup.order import EXPLAINS_MOST, OURS, in_order
 from opsloop.backup.ports import FileFacts, NotTriedError, Outcome, Told, Unpacked
 from opsloop.backup.verify import Verifier
@@ -82,8 +85,9 @@ class Engine:
         return 123
 
     @contextmanager
-    def opened(self, *_: object) -> Iterator["Engine"]:
+    def opened(self, _dump: Unpacked, needs: Needs, *_: object) -> Iterator["Engine"]:
         self._step("start")
+        self.needs = needs
         try:
             yield self
         finally:
@@ -191,6 +195,43 @@ def test_a_restore_that_fails_on_a_newer_servers_dump_is_of_a_newer_server() -> 
     engine.version = "14.2"  # the archive is of a 15
     found = _verified(engine)
     assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.VERSION_TOO_NEW)
+
+
+@pytest.mark.parametrize(
+    ("said", "left_out", "verdict"),
+    [
+        ("could not execute query: ERROR:  must be superuser to create a base type", (), Verdict.UNKNOWN),
+        ("only superuser can define a leakproof function", (), Verdict.UNKNOWN),
+        ("must be superuser to create custom procedural language", (), Verdict.FAILED),
+        ("could not execute query: ERROR:  function public.f(integer) does not exist", ("functions in c",), "unknown"),
+        ("could not execute query: ERROR:  function public.f(integer) does not exist", (), Verdict.FAILED),
+        ("function public.f(integer) does not exist", ("functions in c",), Verdict.FAILED),  # called in plain text
+        ('relation "t" does not exist', ("functions in c",), Verdict.FAILED),
+        ('operator class "public.o" does not exist for access method "btree"', ("operator classes",), "unknown"),
+        ('operator class "public.o" does not exist for access method "btree"', ("casts",), Verdict.FAILED),
+        ('foreign-data wrapper "w" does not exist', ("foreign data wrappers",), Verdict.UNKNOWN),
+        ('text search template "public.t" does not exist', ("text search parsers",), Verdict.UNKNOWN),
+        ('invalid value for parameter "default_table_access_method": "a"', ("access methods",), Verdict.UNKNOWN),
+    ],
+)
+def test_what_fails_for_lack_of_a_superuser_says_nothing_of_the_dump(
+    monkeypatch: pytest.MonkeyPatch, said: str, left_out: tuple[str, ...], verdict: str
+) -> None:
+    monkeypatch.setattr(verify, "of_archive", lambda _contents: Needs(left_out=Counter(left_out)))
+    wrong = (Finding(Reason.RESTORE_ERROR, "pg_restore", "no error", said),)
+    follows = (Finding(Reason.RESTORE_ERROR, "pg_restore", "no error", 'relation "v" does not exist'),)
+    found = _verified(Engine(restore=Outcome(wrong + follows)))
+    reason = Reason.UNSUPPORTED if verdict == "unknown" else Reason.RESTORE_ERROR
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_roles_that_own_and_that_the_manifest_names_are_made() -> None:
+    engine = Engine()
+    manifest = replace(MANIFEST, roles=("reader",))
+    _verified(engine, manifest=manifest)
+    assert engine.needs.roles == {"shop", "reader"}
+    _verified(engine, manifest=None)
+    assert engine.needs.roles == {"shop"}  # who owns the archive's table
 
 
 def test_an_extension_that_is_missing_is_named_before_anything_is_restored() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from opsloop.adapters import postgres_restore
 from opsloop.backup.document import dump_json, manifest_json, to_bytes
 from opsloop.backup.model import Cause, Phase, Reason, Verdict
 from opsloop.backup.shelf import dump_of
@@ -50,6 +51,19 @@ def test_a_verification_is_one_json_object_with_its_phases_by_name(run: Run, eng
     assert (told["verdict"], told["reason"], told["detail"]) == ("failed", "truncated", "It ends.")
     assert told["phases"] == {"read": 0.5, "assert": 3.0}
     assert {"findings", "compared", "messages", "peak_memory_bytes", "restored_bytes", "sha256"} <= told.keys()
+
+
+def test_what_nobody_foresaw_is_unknown_and_still_one_json_object(
+    run: Run, dump: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def broken() -> None:
+        raise TypeError("not what was expected")
+
+    monkeypatch.setattr(postgres_restore, "verifier_here", broken)
+    done = run("backup", "verify", str(dump), "--json")
+    told = json.loads(done.stdout)
+    assert (told["verdict"], told["reason"], done.exit_code) == ("unknown", "not_started", 5)
+    assert told["detail"] == "TypeError: not what was expected"
 
 
 def test_the_manifest_beside_the_dump_is_found_and_another_one_can_be_named(

@@ -45,10 +45,10 @@ TABLES = """SELECT ARRAY[nspname, relname], '', concat_ws(' ',
     'using ' || nullif((SELECT amname FROM pg_am WHERE oid = relam), 'heap'),
     CASE WHEN relrowsecurity THEN 'row security' END, CASE WHEN relforcerowsecurity THEN 'forced' END,
     'replica identity ' || nullif(relreplident::text, 'd'),
-    'with ' || (SELECT string_agg(one, ', ' ORDER BY one) FROM unnest(reloptions) one),
-    'toast ' || (SELECT string_agg(one, ', ' ORDER BY one) FROM pg_class t, unnest(t.reloptions) one
+    'with ' || (SELECT string_agg(one, ', ' ORDER BY one COLLATE "C") FROM unnest(reloptions) one),
+    'toast ' || (SELECT string_agg(one, ', ' ORDER BY one COLLATE "C") FROM pg_class t, unnest(t.reloptions) one
                   WHERE t.oid = reltoastrelid),
-    (SELECT 'server ' || quote_ident(srvname) || coalesce(' options ' || ftoptions::text, '')
+    (SELECT 'server ' || quote_ident(srvname) || coalesce(' options ' || sorted(ftoptions), '')
        FROM pg_foreign_table JOIN pg_foreign_server s ON s.oid = ftserver WHERE ftrelid = r.oid)), NULL
   FROM relations r WHERE relkind IN ('r', 'p', 'f')"""
 
@@ -66,8 +66,8 @@ COLUMNS = """SELECT ARRAY[nspname, relname, attname], '', concat_ws(' ',
     'storage ' || CASE WHEN attstorage <> typstorage THEN attstorage::text END,
     {compression}
     'statistics ' || nullif(attstattarget, -1),
-    'with ' || (SELECT string_agg(one, ', ' ORDER BY one) FROM unnest(attoptions) one),
-    'options ' || attfdwoptions::text,
+    'with ' || (SELECT string_agg(one, ', ' ORDER BY one COLLATE "C") FROM unnest(attoptions) one),
+    'options ' || sorted(attfdwoptions),
     CASE WHEN relkind <> 'c' AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = r.oid AND NOT relispartition)
          THEN '#' || row_number() OVER (PARTITION BY attrelid ORDER BY attnum) END), NULL
   FROM relations r JOIN pg_attribute ON attrelid = r.oid AND attnum > 0 AND NOT attisdropped
@@ -98,12 +98,12 @@ PARTITIONS = """SELECT ARRAY[nspname, relname], '',
   FROM relations r JOIN pg_inherits ON inhrelid = r.oid WHERE relispartition AND relkind IN ('r', 'p', 'f')"""
 
 VIEWS = """SELECT ARRAY[nspname, relname], '', pg_get_viewdef(oid),
-    'with ' || (SELECT string_agg(one, ', ' ORDER BY one) FROM unnest(reloptions) one)
+    'with ' || (SELECT string_agg(one, ', ' ORDER BY one COLLATE "C") FROM unnest(reloptions) one)
   FROM relations WHERE relkind = 'v'"""
 
 MATERIALIZED_VIEWS = """SELECT ARRAY[nspname, relname], '', pg_get_viewdef(oid), concat_ws(' ',
     CASE WHEN relispopulated THEN 'populated' ELSE 'not populated' END,
-    'with ' || (SELECT string_agg(one, ', ' ORDER BY one) FROM unnest(reloptions) one))
+    'with ' || (SELECT string_agg(one, ', ' ORDER BY one COLLATE "C") FROM unnest(reloptions) one))
   FROM relations WHERE relkind = 'm'"""
 
 FUNCTIONS = """SELECT ARRAY[nspname, proname], '(' || arguments || ')', concat_ws(' ',
@@ -163,6 +163,8 @@ STATISTICS = """SELECT ARRAY[n.nspname, stxname], '', pg_get_statisticsobjdef(s.
   FROM pg_statistic_ext s JOIN relations r ON r.oid = stxrelid JOIN pg_namespace n ON n.oid = stxnamespace"""
 
 
+_SORTED = re.compile(r"\bsorted\((\w+)\)")  # a dump writes options in the order of their names
+_IN_ORDER = r"""(SELECT array_agg(one ORDER BY one COLLATE "C") FROM unnest(\1) one)::text"""
 _COLLATION = re.compile(r"collation\((\w+)\)")  # the type regcollation came with version 13
 _ITS_NAME = r"""(SELECT concat_ws('.', quote_ident(nullif(ns.nspname, 'pg_catalog')), quote_ident(collname))
     FROM pg_collation cn JOIN pg_namespace ns ON ns.oid = collnamespace WHERE cn.oid = \1)"""
@@ -202,5 +204,10 @@ def kinds(version: int) -> dict[str, Callable[[str], str]]:
 def _made(statement: str, pieces: dict[str, str]) -> Callable[[str], str]:
     for name, piece in pieces.items():
         statement = statement.replace(f"{{{name}}}", piece)
-    statement = _COLLATION.sub(_ITS_NAME, statement)
+    statement = with_options(_COLLATION.sub(_ITS_NAME, statement))
     return lambda schemas: COMMON.replace("{schemas}", f"'{schemas}'") + statement
+
+
+def with_options(statement: str) -> str:
+    """Return ``statement`` with what it calls ``sorted(options)`` as SQL: a text, options by name, null for none."""
+    return _SORTED.sub(_IN_ORDER, statement)

@@ -171,6 +171,7 @@ class _Run:
         return [
             str(self.source.tools.pg_dump),
             *FORMATS[self.format],
+            f"--encoding={facts.encoding}",  # the server's own, whatever the role or PGCLIENTENCODING says
             f"--snapshot={self.snapshot}",
             f"--lock-wait-timeout={int(self.lock_timeout_s * 1000)}",
             "--no-password",

@@ -6,7 +6,7 @@ Rows of the statements are the same. Owners and grants are compared only where a
 import re
 from collections.abc import Callable
 
-from opsloop.adapters.postgres_definitions import COMMON
+from opsloop.adapters.postgres_definitions import COMMON, with_options
 
 # 16384 is the first number that is not built in: what initdb made is no dump's affair.
 _OWN = re.compile(r"own\((\w+), (\w+)\)")
@@ -30,9 +30,11 @@ SELECT ARRAY[nspname, opcname, amname], '', concat_ws(' ', 'operator class for',
  WHERE own(pg_opclass, o)
 UNION ALL
 SELECT ARRAY[nspname, opfname, amname], ' family', concat_ws('; ',
-    (SELECT string_agg(amopopr::regoperator || ' ' || amopstrategy, ', ' ORDER BY amopopr::regoperator::text)
+    (SELECT string_agg(amopopr::regoperator || ' ' || amopstrategy, ', '
+        ORDER BY amopopr::regoperator::text COLLATE "C")
        FROM pg_amop WHERE amopfamily = o.oid),
-    (SELECT string_agg(amproc::regprocedure || ' ' || amprocnum, ', ' ORDER BY amproc::regprocedure::text)
+    (SELECT string_agg(amproc::regprocedure || ' ' || amprocnum, ', '
+        ORDER BY amproc::regprocedure::text COLLATE "C")
        FROM pg_amproc WHERE amprocfamily = o.oid)), NULL
   FROM pg_opfamily o JOIN mine ON mine.oid = opfnamespace JOIN pg_am a ON a.oid = opfmethod
  WHERE own(pg_opfamily, o)"""
@@ -76,18 +78,19 @@ UNION ALL
 SELECT ARRAY['access method', amname], '', amhandler::text, NULL FROM pg_am a WHERE own(pg_am, a)"""
 
 FOREIGN = """SELECT ARRAY['wrapper', fdwname], '', concat_ws(' ', nullif(fdwhandler, 0)::regproc::text,
-    nullif(fdwvalidator, 0)::regproc::text, fdwoptions::text), NULL
+    nullif(fdwvalidator, 0)::regproc::text, sorted(fdwoptions)), NULL
   FROM pg_foreign_data_wrapper w WHERE own(pg_foreign_data_wrapper, w)
 UNION ALL
 SELECT ARRAY['server', srvname], '', concat_ws(' ', (SELECT quote_ident(fdwname) FROM pg_foreign_data_wrapper
-    WHERE oid = srvfdw), srvtype, srvversion, srvoptions::text), NULL
+    WHERE oid = srvfdw), srvtype, srvversion, sorted(srvoptions)), NULL
   FROM pg_foreign_server s WHERE own(pg_foreign_server, s)"""
 
 PUBLICATIONS = """SELECT ARRAY['publication', pubname], '', concat_ws(' ',
     CASE WHEN puballtables THEN 'all tables' END, CASE WHEN pubinsert THEN 'insert' END,
     CASE WHEN pubupdate THEN 'update' END, CASE WHEN pubdelete THEN 'delete' END,
     CASE WHEN pubtruncate THEN 'truncate' END, {via_root}
-    (SELECT string_agg(concat_ws(' ', prrelid::regclass::text {where}), ', ' ORDER BY prrelid::regclass::text)
+    (SELECT string_agg(concat_ws(' ', prrelid::regclass::text {where}), ', '
+        ORDER BY prrelid::regclass::text COLLATE "C")
        FROM pg_publication_rel WHERE prpubid = p.oid) {schemas_of}), NULL
   FROM pg_publication p WHERE own(pg_publication, p)
 UNION ALL
@@ -145,6 +148,12 @@ SELECT ARRAY['default', defaclobjtype::text, pg_get_userbyid(defaclrole)::text, 
   FROM pg_default_acl LEFT JOIN pg_namespace n ON n.oid = defaclnamespace
  WHERE defaclnamespace IN (SELECT oid FROM mine) OR (defaclnamespace = 0 AND {has_large_objects})"""
 
+# Columns by name: their numbers are others where one was dropped.
+_WHERE = """, pg_get_expr(prqual, prrelid), (SELECT string_agg(quote_ident(attname), ' ' ORDER BY attname)
+    FROM pg_attribute WHERE attrelid = prrelid AND attnum = ANY(prattrs::int2[]))"""
+_SCHEMAS_OF = """, (SELECT string_agg(one, ', ' ORDER BY one COLLATE "C")
+    FROM (SELECT pnnspid::regnamespace::text AS one FROM pg_publication_namespace WHERE pnpubid = p.oid) AS named)"""
+
 _SAID = """(SELECT string_agg(who || '=' || privilege_type || CASE WHEN is_grantable THEN '*' ELSE '' END, ', '
     ORDER BY who, privilege_type) FROM (SELECT DISTINCT CASE grantee WHEN 0 THEN 'public' ELSE
         pg_get_userbyid(grantee)::text END COLLATE "C" AS who,
@@ -161,11 +170,8 @@ def other_kinds(version: int, *, has_filter: bool) -> dict[str, Callable[[str], 
     pieces = {
         "locale": f"{locale}," if version >= 150_000 else "",
         "via_root": "CASE WHEN pubviaroot THEN 'via root' END," if version >= 130_000 else "",
-        "where": ", pg_get_expr(prqual, prrelid), prattrs::text" if version >= 150_000 else "",
-        "schemas_of": ", (SELECT string_agg(pnnspid::regnamespace::text, ', ' ORDER BY 1) FROM pg_publication_namespace"
-        " WHERE pnpubid = p.oid)"
-        if version >= 150_000
-        else "",
+        "where": _WHERE if version >= 150_000 else "",
+        "schemas_of": _SCHEMAS_OF if version >= 150_000 else "",
         "has_large_objects": "false" if has_filter else "true",
     }
     statements = {"operators": OPERATORS, "collations": COLLATIONS, "text_search": TEXT_SEARCH, "comments": COMMENTS}
@@ -187,5 +193,5 @@ def _grants(which: str) -> str:
 def _made(statement: str, pieces: dict[str, str]) -> Callable[[str], str]:
     for name, piece in pieces.items():
         statement = statement.replace(f"{{{name}}}", piece)
-    statement = _OWN.sub(_IS_OWN, statement)
+    statement = with_options(_OWN.sub(_IS_OWN, statement))
     return lambda schemas: COMMON.replace("{schemas}", f"'{schemas}'") + statement

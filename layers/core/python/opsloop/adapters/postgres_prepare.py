@@ -5,6 +5,7 @@ from then on everything is done as the restorer. ``add_amcheck`` is the one exce
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from opsloop.adapters.postgres_server import ADMIN, RESTORER
 from opsloop.backup.needs import REACH_OUT, Needs, is_language, schemas_of
 
 MAX_ROLES = 10_000
+NO_ROLE = (psycopg.errors.ReservedName, psycopg.errors.DuplicateObject)  # "none"; two that are one when cut to 63 bytes
 _MEMBERS = """
 select p.oid::pg_catalog.regprocedure::text from pg_catalog.pg_depend d
 join pg_catalog.pg_proc p on p.oid = d.objid
@@ -60,11 +62,12 @@ def add_amcheck(connection: "psycopg.Connection[Any]") -> None:
 
 
 def _make_roles(connection: "psycopg.Connection[Any]", names: Iterable[str]) -> None:
-    """Make roles that nobody can log in as, for policies and mappings that name them."""
+    """Make roles that nobody can log in as, for policies, mappings and values that name them."""
     there = {row[0] for row in connection.execute("select rolname from pg_catalog.pg_roles")} | {ADMIN, RESTORER}
     for name in sorted(set(names) - there)[:MAX_ROLES]:
-        if not name.startswith("pg_"):
-            connection.execute(sql.SQL("create role {} nologin noinherit").format(sql.Identifier(name)))
+        if name and not name.startswith("pg_"):
+            with suppress(*NO_ROLE):
+                connection.execute(sql.SQL("create role {} nologin noinherit").format(sql.Identifier(name)))
 
 
 def _make_extension(connection: "psycopg.Connection[Any]", name: str, schema: str) -> None:

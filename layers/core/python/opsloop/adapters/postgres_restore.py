@@ -198,7 +198,8 @@ class RestoredCopy(Checks):
         chunks = self._dump.chunks() if self._dump.chunks else iter(())
         made = frozenset(schemas_of(self._needs.extensions.values()))
         try:
-            with process.stdin or open(os.devnull, "wb") as pipe, suppress(BrokenPipeError):
+            # a psql that ended has said why; the pipe's end writes what is left, so it is within
+            with suppress(BrokenPipeError), process.stdin or open(os.devnull, "wb") as pipe:
                 for part in for_psql(chunks, self._part, made):
                     pipe.write(part)
                     done += len(part)

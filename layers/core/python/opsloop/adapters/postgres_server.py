@@ -151,10 +151,11 @@ class Server:
     def dsn(self, dbname: str = "", user: str = RESTORER) -> str:
         """Return a connection string, with the password in it: not for logs, nor for command lines.
 
-        Without ``dbname`` it is that of a database with nothing in it, which only ``opsloop_admin`` may enter.
+        Without ``dbname`` it is that of a database with nothing in it, which only ``opsloop_admin`` may enter. The
+        encoding is said: in a database without one (SQL_ASCII) names would come as bytes.
         """
-        password, name = self._passwords[user], dbname or self._own_database()
-        return make_conninfo("", host=str(self._sockets), dbname=name, user=user, password=password)
+        words = {"user": user, "password": self._passwords[user], "client_encoding": "UTF8"}
+        return make_conninfo("", host=str(self._sockets), dbname=dbname or self._own_database(), **words)
 
     def environment(self, dbname: str, user: str = RESTORER) -> dict[str, str]:
         """Return the environment in which ``tools()`` reach a database, confined programs among them."""

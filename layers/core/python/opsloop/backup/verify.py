@@ -13,12 +13,13 @@ from opsloop.backup import findings as judge
 from opsloop.backup.archive import DamagedError
 from opsloop.backup.compare import compare
 from opsloop.backup.model import Finding, Manifest, Phase, Reason, Verdict, Verification
-from opsloop.backup.needs import Needs, is_language, not_compared, of_archive
+from opsloop.backup.needs import Needs, is_language, is_superusers, not_compared, of_archive
 from opsloop.backup.order import OURS, in_order
 from opsloop.backup.plain import PlainFacts, of_plain
 from opsloop.backup.ports import Copy, Engine, FileFacts, Files, NotTriedError, Outcome, Unpacked
 from opsloop.backup.sentence import sentence
 from opsloop.backup.wanted import Progress, Wanted
+from opsloop.dataclass import replace
 
 MAX_MESSAGES, MAX_MESSAGE = 50, 500
 MAX_FINDINGS = 200
@@ -112,9 +113,9 @@ class _Attempt:
                 return
             self._judge(dump, file)
             if not self.findings:
-                self._restore(
-                    dump, of_archive(dump.contents) if dump.contents else of_plain(dump.plain or PlainFacts())
-                )
+                needs = of_archive(dump.contents) if dump.contents else of_plain(dump.plain or PlainFacts())
+                roles = needs.roles.union(self.manifest.roles if self.manifest else ())
+                self._restore(dump, replace(needs, roles=roles))
 
     def _judge(self, dump: Unpacked, file: FileFacts) -> None:
         """Add what the unpacked dump tells; of a changed file only whose it is, the rest can be the change."""
@@ -150,7 +151,7 @@ class _Attempt:
             if self.findings:
                 return
             with self.phase("restore") as told:
-                self.add(copy.restore(told))
+                self.add(_without_superusers(copy.restore(told), needs))
             self.restored_bytes = copy.restored_bytes()
             if self.findings:
                 if judge.is_from_newer(dump, self.engine.version):
@@ -220,6 +221,16 @@ class _Attempt:
             dump_version=judge.server_version(self.dump) if self.dump else "",
             where=self.wanted.where,
         )
+
+
+def _without_superusers(outcome: Outcome, needs: Needs) -> Outcome:
+    """Return what a restore said, as a finding of nobody's fault where it first failed for lack of a superuser."""
+    first = next((one for one in outcome.findings if one.reason is Reason.RESTORE_ERROR), None)
+    if first is None or not is_superusers(first.found, needs.left_out):
+        return outcome
+    found = f"{first.found} (only a superuser may restore that, and none restores here)"
+    lacks = (replace(first, reason=Reason.UNSUPPORTED, found=found),)
+    return replace(outcome, findings=lacks + tuple(one for one in outcome.findings if one.reason in OURS))
 
 
 def _is_left_out(one: Finding) -> bool:
