@@ -1,28 +1,32 @@
-"""HTTP GET /v1/backups and below (scope read) -> how databases stand, their dumps, history, verifications, evidence."""
+"""HTTP GET /v1/backups and below, POST .../verify (operate) -> how databases stand; a dump that is proven again."""
 
 from datetime import datetime, timedelta
 from itertools import islice
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 import opsloop.cold_start
 from opsloop.access.model import Scope
 from opsloop.adapters.access_table import AccessTable
 from opsloop.adapters.backup_assessments import AssessmentTable
-from opsloop.adapters.backup_claims import TakeTable
+from opsloop.adapters.backup_claims import ClaimTable, TakeTable
 from opsloop.adapters.backup_reports import ReportBucket
 from opsloop.adapters.backup_table import DumpTable
 from opsloop.adapters.backup_verifications import VerificationTable
+from opsloop.adapters.bus import Bus
 from opsloop.adapters.catalog_layer import load_catalog
 from opsloop.backup.document import dump_json, verification_json
 from opsloop.backup.key import evidence_key
-from opsloop.backup.model import Verification
+from opsloop.backup.model import Cause, Dump, Verification, VerificationRequested
 from opsloop.backup.page import before_of, by_day, database_json, in_order, newest_first
+from opsloop.backup.reproof import next_proof, proof_json
 from opsloop.backup.take import take_json
 from opsloop.catalog import Database
 from opsloop.clock import format_time
 from opsloop.dataclass import dataclass, replace
 from opsloop.errors import InvalidInputError, NotFoundError
+from opsloop.events import Event
 from opsloop.runtime.authentication import Authenticator
 from opsloop.runtime.http import Api
 from opsloop.runtime.paging import cursor_position, page_of
@@ -31,6 +35,7 @@ from opsloop.runtime.response import Response, json_response, tagged_response
 from opsloop.runtime.settings import read_settings
 
 LAST_VERIFICATIONS, LAST_TAKES = 10, 20
+MAX_DUMP_ID = 1_024
 TAKES_FOR = timedelta(days=2)
 USUAL_DUMPS, USUAL_HISTORY = timedelta(days=90), timedelta(days=30)
 MOST_HISTORY = {"hour": timedelta(days=92), "day": timedelta(days=366)}
@@ -41,15 +46,17 @@ class Settings:
     access_table: str
     backup_table: str
     backup_bucket: str
+    bus_name: str
 
 
 settings = read_settings(Settings)
 catalog = load_catalog()
 assessments = AssessmentTable(settings.backup_table)
 dumps, verifications = DumpTable(settings.backup_table), VerificationTable(settings.backup_table)
-takes = TakeTable(settings.backup_table)
-documents = ReportBucket(settings.backup_bucket)
-api = Api(Authenticator(AccessTable(settings.access_table).find), Logger(), Metrics())
+takes, claims = TakeTable(settings.backup_table), ClaimTable(settings.backup_table)
+documents, bus = ReportBucket(settings.backup_bucket), Bus(settings.bus_name)
+metrics = Metrics()
+api = Api(Authenticator(AccessTable(settings.access_table).find), Logger(), metrics)
 opsloop.cold_start.finish()
 
 
@@ -119,6 +126,19 @@ def get_history(request: Request) -> Response:
     )
 
 
+@api.route("POST", "/v1/backups/{database}/verify", scope=Scope.OPERATE, query=())
+def ask_for_proof(request: Request) -> Response:
+    """Have a dump restored and compared once more; what was said of it before stays."""
+    database = _database(request)
+    dump = _dump(database, request)
+    job = next_proof(dump, request.now, request.correlation_id, lambda one: verifications.find(one) is not None)
+    wish = VerificationRequested(database.name, dump.dump_id, Cause.REQUEST.value)
+    bus.publish([Event(job.request_id, database.name, request.now, wish, request.correlation_id)])
+    metrics.add_metric(name="VerificationsRequested", unit=MetricUnit.Count, value=1)
+    request.facts.update(database=database.name, dump_id=dump.dump_id, verification_id=job.verification_id)
+    return json_response(proof_json(dump, job, claims.find(job.claim_id), request.now), status=202)
+
+
 @api.route("GET", "/v1/backups/verifications/{id}", scope=Scope.READ, query=())
 def get_verification(request: Request) -> Response:
     """Answer one verification, whole."""
@@ -142,6 +162,25 @@ def _database(request: Request) -> Database:
     if found is None:
         known = ", ".join(sorted(catalog.databases)) or "none"
         raise NotFoundError(f"database: {name!r} is not in the catalog; there are: {known}")
+    return found
+
+
+def _dump(database: Database, request: Request) -> Dump:
+    """Return the dump that a request names; where it names none, the newest that is there."""
+    wish = request.json()
+    if unknown := wish.keys() - {"dump_id"}:
+        raise InvalidInputError(f"{min(unknown)}: not a field of this request; there is: dump_id")
+    if "dump_id" not in wish:
+        newest = next((one for one in dumps.of(database.name) if one.deleted_at is None), None)
+        if newest is None:
+            raise NotFoundError(f"database: there is no dump of {database.name}")
+        return newest
+    dump_id = wish["dump_id"]
+    if not isinstance(dump_id, str) or not 0 < len(dump_id) <= MAX_DUMP_ID:
+        raise InvalidInputError("dump_id: expected the id of a dump, as GET /v1/backups/{database}/dumps gives it")
+    found = dumps.find(dump_id)
+    if found is None or found.database != database.name:
+        raise NotFoundError(f"dump_id: there is no dump {dump_id!r} of {database.name}")
     return found
 
 

@@ -1,6 +1,6 @@
 """Backup: taking reads databases' secrets and writes dumps; verifying reads dumps and writes verdicts."""
 
-from tests.unit.stacks.promises import GET, PUT, QUERY, WRITE_KEY, Promises
+from tests.unit.stacks.promises import GET, PUT, QUERY, READ_KEY, WRITE_KEY, Promises
 
 READ_DUMPS = {"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold"}
 WRITE_DUMPS = {"s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"}
@@ -37,7 +37,7 @@ PROMISES = Promises(
             "Backups": {"s3:ListBucket"},
             "Backups/*": {"s3:GetObject"},
             "Bus": {"events:PutEvents"},
-            "Key": WRITE_KEY,
+            "Key": READ_KEY,
         },
         "backup_prune": {
             "Access": {GET},
