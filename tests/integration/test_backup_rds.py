@@ -44,7 +44,7 @@ def answered(monkeypatch):
 def test_an_instance_of_a_cluster_is_backed_up_as_its_cluster_is(answered):
     pages = [
         SNAPSHOTS.format(marker="<Marker>more</Marker>", name="rds:a", status="available", day=0),
-        SNAPSHOTS.format(marker="", name="rds:b", status="creating", day=1),
+        SNAPSHOTS.format(marker="", name="rds:b", status="available", day=1),
     ]
     rds = answered(DescribeDBInstances=[INSTANCE], DescribeDBClusters=[CLUSTERS], DescribeDBClusterSnapshots=pages)
     document = rds.describe("orders-1")
@@ -54,7 +54,7 @@ def test_an_instance_of_a_cluster_is_backed_up_as_its_cluster_is(answered):
         "LatestRestorableTime": "2026-11-21T08:27:11.402Z",
     }
     found = judge("rds", "orders-1", read_rds(document), NOW, NOW)
-    assert (found.standing, found.backups, found.bytes) == (Standing.MET, 1, None)
+    assert (found.standing, found.backups, found.bytes) == (Standing.MET, 2, None)
     assert found.archive_until == parse_time("2026-11-21T08:27:11.402Z", name="until")
 
 

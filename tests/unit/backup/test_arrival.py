@@ -37,6 +37,12 @@ def test_the_same_version_again_keeps_what_is_known_of_it():
     assert again == replace(known, legal_hold=True)
 
 
+def test_a_hold_of_ours_outlives_a_bucket_that_has_none():
+    known = replace(registered(NAME, STORED, MANIFEST, None, PUT_AT), legal_hold=True)
+    assert registered(NAME, STORED, MANIFEST, known, PUT_AT).legal_hold
+    assert not registered(NAME, replace(STORED, version="v2"), MANIFEST, known, PUT_AT).legal_hold
+
+
 def test_what_was_deleted_and_brought_back_is_there():
     known = replace(registered(NAME, STORED, MANIFEST, None, PUT_AT), deleted_at=START, deleted_why="pruned")
     assert registered(NAME, STORED, MANIFEST, known, PUT_AT).deleted_at is None

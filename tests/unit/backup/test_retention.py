@@ -242,16 +242,16 @@ def histories(draw: st.DrawFn) -> list[Copy]:
     return draw(st.permutations(found))
 
 
-def intact(one: Copy, copies: list[Copy]) -> bool:
-    """Return whether all that ``one`` builds on is there."""
+def proven_whole(one: Copy, copies: list[Copy]) -> bool:
+    """Return whether ``one`` and all that it builds on is there, and proven."""
     by_id = {each.copy_id: each for each in copies}
     for _ in copies:
-        if not one.parent_id:
-            return True
+        if not one.parent_id or not one.is_proven:
+            return one.is_proven
         if one.parent_id not in by_id:
             return False
         one = by_id[one.parent_id]
-    return not one.parent_id
+    return False
 
 
 @settings(max_examples=120, deadline=None)
@@ -265,7 +265,7 @@ def test_whatever_the_history_the_promises_hold(chosen: RetentionClass, copies: 
     for one in copies:
         if one.held or one.taken_at is None or one.taken_at > NOW or (one.locked_until or NOW) > NOW:
             assert one.copy_id not in gone
-    counted = [one for one in copies if one.is_proven and one.taken_at and one.taken_at <= NOW and intact(one, copies)]
+    counted = [one for one in copies if one.taken_at and one.taken_at <= NOW and proven_whole(one, copies)]
     counted.sort(key=lambda one: (one.taken_at, one.copy_id))
     assert len([one for one in counted if one.copy_id not in gone]) >= min(chosen.minimum, len(counted))
     if not counted:

@@ -99,7 +99,7 @@ def registered(
         rows=known.rows if manifest is None else manifest.rows,
         size_bytes=known.size_bytes if manifest is None else manifest.size_bytes,
         wal_lsn=described.wal_lsn or known.wal_lsn,
-        legal_hold=stored.legal_hold,
+        legal_hold=stored.legal_hold or known.legal_hold,  # ours holds where the bucket's failed, or has none
         locked_until=stored.locked_until,
         deleted_at=None,  # it is there, whatever was thought of it
         deleted_why="",

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from opsloop.backup import model
 from opsloop.dataclass import dataclass
+from opsloop.errors import TransientError
 from opsloop.events import Event, Fact
 
 Publish = Callable[[Sequence[Event]], None]
@@ -55,8 +56,16 @@ class Outbox:
         self._letters.remove(letter.letter_id)
 
     def send_all(self) -> int:
-        """Tell everything that waits and return how much that was."""
-        waiting = list(self._letters.all())
+        """Tell everything that waits and return how much that was.
+
+        One that cannot be told holds up no other; the first such error is raised when all were tried.
+        """
+        waiting, failure = list(self._letters.all()), None
         for letter in waiting:
-            self.send(letter)
+            try:
+                self.send(letter)
+            except TransientError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
         return len(waiting)

@@ -112,19 +112,21 @@ def plan(chosen: RetentionClass, copies: Iterable[Copy], now: datetime) -> Plan:
     ordered = sorted(known.values(), key=_age)
     timed = [one for one in ordered if one.taken_at is not None and one.taken_at <= now]
     whole = [one for one in timed if _chain(one, known) is not None]
-    proven = [one for one in whole if one.is_proven]
+    proven = [one for one in whole if _is_proven(one, known)]
+    good = {one.copy_id for one in proven}
     whys: dict[str, list[tuple[Rule, str]]] = {one.copy_id: [] for one in ordered}
     for one in ordered:
         whys[one.copy_id] += _forbidden(one, known, now)
     if proven:
         whys[proven[-1].copy_id].append((Rule.NEWEST_PROVEN, "the newest that is proven"))
         for one in whole:
-            useful = one.useless_at is None or now - one.useless_at < GRACE
-            if useful and not one.is_proven and _age(one) > _age(proven[-1]):
+            is_useful = one.useless_at is None or now - one.useless_at < GRACE
+            if is_useful and one.copy_id not in good and _age(one) > _age(proven[-1]):
                 whys[one.copy_id].append((Rule.MAY_BE_PROVEN, "newer than the newest that is proven, and may yet be"))
         for place, one in enumerate(reversed(proven[-chosen.minimum :]), 1):
             whys[one.copy_id].append((Rule.MINIMUM, f"number {place} of the {chosen.minimum} proven that always stay"))
-        spans = [_span(one) for one in whole if one.is_proven or one.useless_at is None or now - one.useless_at < GRACE]
+        useful = [one for one in whole if one.useless_at is None or now - one.useless_at < GRACE]
+        spans = [_span(one, is_proven=one.copy_id in good) for one in useful]
         for copy_id, text in kept_by_policy(chosen, spans, now):
             whys[copy_id].append((Rule.POLICY, text))
     else:
@@ -141,8 +143,13 @@ def _age(one: Copy) -> tuple[datetime, str]:
     return (one.taken_at or datetime.min.replace(tzinfo=UTC)).astimezone(UTC), one.copy_id
 
 
-def _span(one: Copy) -> Span:
-    return Span(one.copy_id, _age(one)[0], is_full=not one.parent_id, is_proven=one.is_proven)
+def _span(one: Copy, *, is_proven: bool) -> Span:
+    return Span(one.copy_id, _age(one)[0], is_full=not one.parent_id, is_proven=is_proven)
+
+
+def _is_proven(one: Copy, known: Mapping[str, Copy]) -> bool:
+    """Return whether ``one`` is proven, with all that it builds on: it is no better than the worst of these."""
+    return one.is_proven and all(known[needed].is_proven for needed in _chain(one, known) or ())
 
 
 def _chain(one: Copy, known: Mapping[str, Copy]) -> tuple[str, ...] | None:
