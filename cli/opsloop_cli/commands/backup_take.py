@@ -107,6 +107,9 @@ def verify(
     from opsloop_cli.backup_progress import bars, stoppable
     from opsloop_cli.backup_text import show_verification
 
+    if file.is_dir():
+        message = f"{file} is a folder; pack a dump in directory format first: tar -cf {file.name}.tar {file}"
+        raise CommandError(message, ExitCode.USAGE)
     if not file.is_file():
         raise CommandError(f"there is no file {file}", ExitCode.USAGE)
     if database and catalog is None:

@@ -149,3 +149,35 @@ def test_of_a_whole_servers_dump_only_the_wanted_database_is_given() -> None:
 def test_schemas_that_are_there_already_are_not_made_again() -> None:
     text = 'CREATE SCHEMA "My Tools";\nCREATE SCHEMA app;\n'
     assert b"".join(for_psql(_chunks(text), None, {"My Tools"})) == b"\nCREATE SCHEMA app;\n"
+
+
+def test_what_a_clean_dump_drops_before_it_makes_anything_is_not_asked_of_an_empty_database() -> None:
+    drops = """ALTER TABLE ONLY public.a DROP CONSTRAINT a_pkey;
+ALTER TABLE public.a ALTER COLUMN id DROP DEFAULT;
+DROP INDEX public.a_idx;
+DROP TABLE public.a;
+SELECT pg_catalog.lo_unlink('16404');
+DROP SCHEMA public;
+"""
+    made = "CREATE SCHEMA public;\nCREATE TABLE public.a (id integer);\nDROP TABLE public.a;\n"
+    begin = HEAD.partition("CREATE")[0]
+    given = b"".join(for_psql(_chunks(begin + drops + made), None)).decode()
+    kept = "CREATE TABLE public.a (id integer);\nDROP TABLE public.a;\n"
+    assert given.removeprefix(begin).lstrip("\n") == kept
+    assert given.count("\n") == (begin + drops + made).count("\n")
+
+
+def test_rows_that_quote_a_dumps_lines_do_not_say_where_it_ends() -> None:
+    quoted = "INSERT INTO public.kept VALUES ('\n-- PostgreSQL database dump\n');\n"
+    assert not read_plain(_chunks(HEAD + quoted + END)).is_cut
+    ended = "INSERT INTO public.kept VALUES ('\n-- PostgreSQL database dump complete\n');\n"
+    assert read_plain(_chunks(HEAD + ended)).is_cut
+
+
+def test_owners_are_roles_that_a_value_can_name() -> None:
+    text = 'ALTER TABLE public.kept OWNER TO "O\'\'wner ""1""";\nALTER TABLE public.kept OWNER TO shop;\n'
+    assert read_plain(_chunks(HEAD + text + END)).roles == {"O''wner \"1\"", "shop"}
+
+
+def test_a_tablespace_is_no_table() -> None:
+    assert read_plain(_chunks("CREATE TABLESPACE x LOCATION '/y';\nCREATE TABLE t (a integer);\n")).tables == 1

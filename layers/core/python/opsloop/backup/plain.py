@@ -51,7 +51,14 @@ _BY = re.compile(rb"^-- Dumped by pg_dump version (.+?)\r?$", re.M)
 _BEGUN, _ENDED = b"-- PostgreSQL database dump", b"-- PostgreSQL database dump complete"
 _CLUSTER = b"-- PostgreSQL database cluster dump"
 _SCHEMA = re.compile(r'CREATE SCHEMA\s+("(?:[^"]|"")+"|[^\s;"]+)\s*;', re.I)
+_OWNER = re.compile(r'OWNER TO\s+("(?:[^"]|"")+"|[^\s;"]+)\s*;?\s*$', re.I)
 _ENCODING = re.compile(r"SET client_encoding = '([^']+)'", re.I)
+_DROP = re.compile(
+    r"DROP\s|ALTER TABLE\s.+\s(DROP (CONSTRAINT|DEFAULT|IDENTITY|EXPRESSION)|DETACH PARTITION)\b"
+    r"|SELECT pg_catalog\.lo_unlink\(",
+    re.I | re.S,
+)
+_DROP_PUBLIC = re.compile(r"DROP SCHEMA (IF EXISTS )?\"?public\"?\s*(CASCADE\s*)?;", re.I)
 _SETTING = re.compile(r"(SET|SELECT pg_catalog\.set_config|BEGIN|COMMIT|START)\b", re.I)
 
 
@@ -130,8 +137,10 @@ def read_plain(chunks: Iterator[bytes]) -> PlainFacts:
             elif connections.database and connections.database not in facts.databases:
                 facts.databases.append(connections.database)
         elif piece.part is Part.SQL:
-            ended += piece.text.count(_ENDED)
-            begun += piece.text.count(_BEGUN) - piece.text.count(_ENDED)
+            if _BEGUN in piece.text:
+                before = piece.text[: len(piece.text) - len(piece.bare)]  # comments alone: a row can say anything
+                ended += before.count(_ENDED)
+                begun += before.count(_BEGUN) - before.count(_ENDED)
             _read_statement(facts, piece)
     facts.is_cut = facts.is_cut or ended < begun
     return facts
@@ -158,10 +167,12 @@ def _read_statement(facts: PlainFacts, piece: Piece) -> None:
         _read_definition(facts, statement)
     if what := left_out(statement):
         facts.left_out[what] += 1
+        if what == "owners" and (owner := _OWNER.search(statement)):
+            facts.roles.add(unquoted(owner.group(1)))  # a value of a regrole can be any
 
 
 def _read_definition(facts: PlainFacts, statement: str) -> None:
-    facts.tables += statement.upper().startswith(("CREATE TABLE", "CREATE UNLOGGED TABLE"))
+    facts.tables += statement.upper().startswith(("CREATE TABLE ", "CREATE UNLOGGED TABLE "))
     if extension := extension_of(statement):
         facts.extensions[extension[0]] = extension[1]
     facts.roles.update(roles_of(statement))
@@ -190,17 +201,22 @@ def for_psql(chunks: Iterator[bytes], database: str | None, made: Collection[str
     """Return the text for psql, line by line at the same places.
 
     With ``database`` only the part behind a connect to it, or before any, as in a dump of a whole server. ``made`` are
-    schemas that are there already.
+    schemas that are there already. What ``pg_dump --clean`` drops before it makes anything is not there to be dropped.
     """
-    connections = _Connections()
-    is_wanted = was_wanted = True
+    connections, there = _Connections(), set(made)
+    is_wanted = was_wanted = is_empty = True
     for piece in pieces(chunks):
         if piece.part is Part.META:
             connections.follow(piece.text)
             is_wanted = database is None or connections.database in ("", database)
         elif piece.part is Part.SQL:
             statement = _head(piece)
-            was_wanted = is_wanted and left_out(statement) is None and _schema(statement) not in made
+            is_empty = is_empty and bool(not statement or _SETTING.match(statement) or _DROP.match(statement))
+            is_drop = is_empty and _DROP.match(statement) is not None
+            if is_drop and _DROP_PUBLIC.match(statement):
+                there.add("public")
+            is_there = _schema(statement) in there
+            was_wanted = is_wanted and not is_drop and left_out(statement) is None and not is_there
         if piece.part is not Part.META and was_wanted:
             yield piece.text
         else:
