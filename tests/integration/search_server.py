@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,8 @@ from opsloop.search import SearchStore
 
 START_TIMEOUT_S = 300.0  # a machine that runs much else at once
 STOP_TIMEOUT_S = 30.0
+PAUSE_S = 0.2  # between two questions whether it has started: it needs the processor itself
+SHORT_LIFE = "-XX:TieredStopAtLevel=1"  # what runs for a minute is not worth optimising: half of its processor time
 ON_OPENSEARCH = pytest.mark.xdist_group("opensearch")
 STORES = ["embedded", pytest.param("opensearch", marks=ON_OPENSEARCH)]
 _numbers = count(1)
@@ -44,9 +47,11 @@ def opensearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     except MissingToolError as error:
         pytest.skip(f"OpenSearch itself is not tested here: {error}")
     home, port = tmp_path_factory.mktemp("opensearch"), free_port()
-    words = command(ensure_built(), home, port, heap="256m")
+    java, *words = command(ensure_built(), home, port, heap="256m")
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [java, SHORT_LIFE, *words], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
     url = f"http://{LOOPBACK}:{port}"
     try:
         _wait_for(url, process, home / "log")
@@ -67,7 +72,8 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             with urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow&timeout=5s", timeout=10):
                 return
         except (urllib.error.URLError, OSError):
-            continue
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PAUSE_S)
     pytest.fail(f"OpenSearch does not answer:\n{log.read_text(errors='replace')[-4000:]}")
 
 
