@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,23 @@ def test_what_a_role_may_not_do_stops_a_restore_before_it_begins(
     assert told(command(*options, "--yes", "--no-owner"))["outcome"] == "equal"
 
 
+def started_by_hand(arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start a process that SIGINT ends, as at a terminal: what a shell starts in the background never hears it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler is not inherited, being ignored is
+    try:
+        return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def wait(process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
+    """Return once ``is_so()``; fail if ``process`` ends before."""
+    while not is_so():
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)  # it needs the processor itself
+        assert process.returncode is None, process.communicate()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_take_that_is_stopped_leaves_nothing(source: str, tmp_path: Path, number: signal.Signals):
     with psycopg.connect(source) as holder:
@@ -226,13 +244,12 @@ def test_a_take_that_is_stopped_leaves_nothing(source: str, tmp_path: Path, numb
             "--out",
             str(tmp_path / "x"),
         ]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with started_by_hand(arguments) as process:
             waiting = (
                 "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
             )
             with psycopg.connect(source, autocommit=True) as watcher:
-                while watcher.execute(waiting).fetchone() == (0,):
-                    assert process.poll() is None, process.communicate()
+                wait(process, lambda: watcher.execute(waiting).fetchone() != (0,))
             assert any(name.endswith(".partial") for name in os.listdir(tmp_path / "x"))
             process.send_signal(number)
             process.communicate(timeout=30)
@@ -251,8 +268,7 @@ def test_a_restore_that_is_stopped_leaves_no_database_and_no_program(
         subprocess.Popen([*arguments, "--yes", "--accept-unproven"], stderr=subprocess.PIPE, cwd=tmp_path) as process,
         psycopg.connect(admin, autocommit=True) as watcher,
     ):
-        while watcher.execute(asleep).fetchone() == (0,):
-            assert process.poll() is None, process.communicate()
+        wait(process, lambda: watcher.execute(asleep).fetchone() != (0,))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
         left = watcher.execute(
