@@ -12,15 +12,18 @@ import type { Time } from "../../lib/clock.ts";
 import { bytesText, countText } from "../../lib/format.ts";
 import { linkTo, useParameter } from "../../lib/router.ts";
 import { agoText, timeText } from "../../lib/time.ts";
+import { ProveAgain } from "./again.tsx";
+import type { Proofs } from "./again.tsx";
 
 /** The table. */
-export function Dumps({ database, dumps, time }: { database: string; dumps: Dump[]; time: Time }): JSX.Element {
+export function Dumps({ database, dumps, time, proofs }: { database: string; dumps: Dump[]; time: Time; proofs: Proofs }): JSX.Element {
   const [order, setOrder] = useParameter("sort", "-taken");
   if (dumps.length === 0) return <Told icon="backup" title="No dump was taken in this time">Choose a longer time to see older ones.</Told>;
-  return <Table label="Dumps" columns={columnsOf(database, time)} rows={dumps} keyOf={(one) => one.dump_id} order={order} onOrder={setOrder} />;
+  return <Table label="Dumps" columns={columnsOf(database, time, proofs)} rows={dumps} keyOf={(one) => one.dump_id} order={order} onOrder={setOrder} />;
 }
 
-function columnsOf(database: string, time: Time): Array<Column<Dump>> {
+function columnsOf(database: string, time: Time, proofs: Proofs): Array<Column<Dump>> {
+  const again: Column<Dump> = { id: "again", title: "Proof", cell: (one) => <ProveAgain proofs={proofs} dump={one.dump_id} time={time} /> };
   return [
     {
       id: "taken",
@@ -48,6 +51,7 @@ function columnsOf(database: string, time: Time): Array<Column<Dump>> {
     { id: "restore", title: "Restored in", value: (one) => one.restore_s, cell: (one) => lengthText(one.restore_s), isNumber: true },
     { id: "format", title: "Format", value: (one) => one.format, cell: (one) => one.format },
     { id: "kept", title: "Kept", cell: (one) => <span class="quiet">{keptText(one, time)}</span> },
+    ...(proofs.ask ? [again] : []),
   ];
 }
 

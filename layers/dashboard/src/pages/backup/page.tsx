@@ -18,6 +18,7 @@ import { useStore } from "../../lib/store.ts";
 import { agoText, timeText } from "../../lib/time.ts";
 import type { Page, PageProps } from "../../shell/page.ts";
 import "./backup.css";
+import { ProofsTold, useProofs } from "./again.tsx";
 import { Checks } from "./checks.tsx";
 import { Dumps } from "./dumps.tsx";
 import { Sources } from "./sources.tsx";
@@ -36,6 +37,7 @@ function View({ parameters }: PageProps): JSX.Element {
   const span = { from: time.from, to: time.to };
   const dumps = useQuery(`backup dumps ${name}|${time.key}`, (signal) => getAll<{ dumps: Dump[]; next: string | null }, Dump>(`${path}/dumps`, { ...span, limit: 1_000 }, (page) => page.dumps, { signal }), time.tick);
   const history = useQuery(`backup history ${name}|${time.key}`, (signal) => get<History>(`${path}/history`, { ...span, resolution: resolutionOf(time.span) }, signal), time.tick);
+  const proofs = useProofs(name, dumps.data ?? []);
   return (
     <div class="page">
       <header class="page-head">
@@ -55,7 +57,8 @@ function View({ parameters }: PageProps): JSX.Element {
                 {(all) => (
                   <>
                     <Timeline database={name} dumps={all} time={time} />
-                    <Dumps database={name} dumps={all} time={time} />
+                    <ProofsTold proofs={proofs} time={time} />
+                    <Dumps database={name} dumps={all} time={time} proofs={proofs} />
                   </>
                 )}
               </Loaded>
@@ -66,7 +69,7 @@ function View({ parameters }: PageProps): JSX.Element {
           </div>
         )}
       </Loaded>
-      {proof && <VerificationDialog id={proof} time={time} onClose={() => setProof("")} />}
+      {proof && <VerificationDialog key={proof} id={proof} time={time} proofs={proofs} onClose={() => setProof("")} />}
     </div>
   );
 }

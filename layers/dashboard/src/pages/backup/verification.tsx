@@ -12,9 +12,11 @@ import type { Time } from "../../lib/clock.ts";
 import { bytesText, countText } from "../../lib/format.ts";
 import { useQuery } from "../../lib/query.ts";
 import { timeText } from "../../lib/time.ts";
+import { ProofsTold, ProveAgain } from "./again.tsx";
+import type { Proofs } from "./again.tsx";
 
 /** The dialog of the verification that the address names. */
-export function VerificationDialog({ id, time, onClose }: { id: string; time: Time; onClose: () => void }): JSX.Element {
+export function VerificationDialog({ id, time, proofs, onClose }: { id: string; time: Time; proofs: Proofs; onClose: () => void }): JSX.Element {
   const path = `/v1/backups/verifications/${encodeURIComponent(id)}`;
   const query = useQuery(`verification ${id}`, (signal) => get<Verification>(path, {}, signal), 0);
   return (
@@ -35,6 +37,8 @@ export function VerificationDialog({ id, time, onClose }: { id: string; time: Ti
                 <pre class="backup-messages" tabIndex={0}>{one.messages.join("\n")}</pre>
               </section>
             )}
+            <ProveAgain proofs={proofs} dump={one.dump_id} time={time} />
+            <ProofsTold proofs={proofs} dump={one.dump_id} time={time} />
             <p><a href={`${path}/evidence`} download={`${one.verification_id.replace(/[^A-Za-z0-9.-]+/g, "-")}.json`}>Evidence for auditors (JSON)</a></p>
           </div>
         )}
