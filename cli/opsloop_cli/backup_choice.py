@@ -74,6 +74,7 @@ def accepted(restorable: bool, unproven: bool, failed: bool) -> frozenset[Trust]
 
 def find(asked: Asked, session: "Session") -> Chosen:
     """Return the dump to restore; raise ``CommandError`` where none is good enough, saying what there is."""
+    from opsloop_cli.backup_files import folder_here
     from opsloop_cli.moment import read_moment
 
     at = None if asked.at == NOW else read_moment(asked.at, now=session.now, name="--at")
@@ -84,6 +85,8 @@ def find(asked: Asked, session: "Session") -> Chosen:
             return _of_folder(asked.folder, asked, session, at)
         if "/" in asked.what or asked.what.endswith((".dump", ".sql", ".gz")):
             raise CommandError(f"there is no file {asked.what}", ExitCode.USAGE)
+        if asked.bucket is None and (here := folder_here(session)) is not None:
+            return _of_folder(here, asked, session, at)
         return _of_api(asked, session, at)
     except NotFoundError as error:
         raise CommandError(f"{asked.what}: {error.message}", ExitCode.NO) from None

@@ -176,7 +176,7 @@ def verify(file: Path, manifest: Manifest | None, wanted: "Wanted", bars: "Bars"
             return verifier_here().verify(file, manifest, wanted, bars.told)
         except OpsloopError:
             raise
-        except Exception as error:  # noqa: BLE001 -- the boundary to the engine: what nobody foresaw in a stranger's dump
+        except Exception as error:  # noqa: BLE001 -- the boundary to a stranger's dump: nobody foresaw it
             return _untried(wanted, f"{type(error).__name__}: {error}")
 
 

@@ -18,6 +18,8 @@ from opsloop_cli.output import say
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from opsloop_cli.context import Session
+
 FORMAT = 1
 
 
@@ -122,6 +124,20 @@ def read_shelf(folder: Path) -> list[Shelved]:
     if not folder.is_dir():
         raise CommandError(f"{folder} is no folder", ExitCode.USAGE)
     return [one for path in sorted(folder.rglob("*")) if (one := _shelved(path, folder)) is not None]
+
+
+def folder_here(session: "Session") -> Path | None:
+    """Return the folder that is meant where none is named and no opsloop is known to ask: this one or its ``backups``,
+    whichever holds dumps; None where there is neither, or somebody to ask."""
+    upwards = (session.directory, *session.directory.parents)
+    is_known = session.url or session.profile or session.config.is_file()
+    if is_known or any((one / ".local" / "stack.json").is_file() for one in upwards):
+        return None
+    for folder in (session.directory, session.directory / "backups"):
+        if folder.is_dir() and any(format_of(one.name) is not None for one in folder.iterdir()):
+            say(f"no opsloop is known here: these are the dumps of {folder}")
+            return folder
+    return None
 
 
 def read_one(dump: Path) -> Shelved:

@@ -50,7 +50,7 @@ NoOwnerOption = Annotated[
 ]
 JobsOption = Annotated[int, typer.Option(min=1, max=64, help="How many connections restore at once.")]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Only say what would be done.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; --json does not.")]
 
 
 def restore(
@@ -89,8 +89,9 @@ def restore(
 
         opsloop backup restore backups/shop-20261121T060000Z.dump --to "host=db2.example dbname=shop" --yes --json
     """
-    if as_json and not (yes or plan_only):
-        raise CommandError("--json asks nothing: add --yes, or --plan to only see what would be done", ExitCode.USAGE)
+    if as_json and into_non_empty and not (yes or plan_only):
+        message = "--json asks nothing: add --yes to change what is in use, or --plan to only see what would be done"
+        raise CommandError(message, ExitCode.USAGE)
     session = session_of(context)
     from opsloop_cli.backup_choice import Asked, accepted, find
     from opsloop_cli.backup_recovery import Options, Recovery
@@ -103,7 +104,7 @@ def restore(
         _show(recovery)
     if plan_only or recovery.obstacles:
         _end_early(recovery, as_json=as_json)
-    if not yes:
+    if not (yes or as_json):
         typer.confirm(f"Restore into {recovery.target.where}?", abort=True, err=True)
     outcome = _run(recovery, chosen)
     show_json(outcome) if as_json else _show_outcome(outcome)

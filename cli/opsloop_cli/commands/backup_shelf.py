@@ -28,7 +28,8 @@ def list_(
     """List dumps, newest first, with what is known of each: proven, restorable, failed, unknown, not verified.
 
     With neither DIR nor --database: every database of the catalog, with
-    what could be had back now against its objectives.
+    what could be had back now against its objectives. Where no opsloop is
+    known, DIR is the current folder or its backups.
 
     Examples:
 
@@ -40,10 +41,10 @@ def list_(
     """
     session = session_of(context)
     from opsloop.backup.shelf import dumps_of
+    from opsloop_cli.backup_files import folder_here, read_shelf
 
+    folder = folder or folder_here(session)
     if folder is not None:
-        from opsloop_cli.backup_files import read_shelf
-
         _show_dumps(list(dumps_of(read_shelf(folder), database=database or "")), limit, as_json=as_json)
         return
     from opsloop_cli.backup_remote import remote_databases, remote_dumps
@@ -102,11 +103,11 @@ def history(
         opsloop backup history --database orders
     """
     session = session_of(context)
+    from opsloop_cli.backup_files import folder_here, read_shelf
     from opsloop_cli.backup_text import show_history
 
+    folder = folder or folder_here(session)
     if folder is not None:
-        from opsloop_cli.backup_files import read_shelf
-
         events = _of_shelf(read_shelf(folder), database or "")
     else:
         from opsloop_cli.backup_remote import remote_history

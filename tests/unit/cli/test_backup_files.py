@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from opsloop_cli.backup_files import (
 )
 from opsloop_cli.failure import CommandError
 from tests.unit.backup.test_shelf import MANIFEST, attempt
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.fake_backup import installed, shelve
 
 NAME = "shop-20261121T060000Z.dump"
 
@@ -186,3 +189,26 @@ def test_a_document_is_replaced_whole(tmp_path: Path):
 def test_a_folder_that_is_none_is_refused(tmp_path: Path):
     with pytest.raises(CommandError, match="is no folder"):
         read_shelf(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["", "backups"])
+def test_where_no_opsloop_is_known_the_dumps_of_this_folder_are_meant(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    engine = installed(monkeypatch)
+    shelve(tmp_path / name, datetime(2026, 11, 20, 6, 0, tzinfo=UTC), Verdict.PROVEN)
+    assert [one["verdict"] for one in json.loads(run("backup", "list", "--json").stdout)["dumps"]] == ["proven"]
+    assert json.loads(run("backup", "history", "--json").stdout)["events"]
+    done = run("backup", "restore", "shop", "--to", "host=db.example dbname=shop", "--json")
+    assert (json.loads(done.stdout)["outcome"], bool(engine.done)) == ("equal", True)
+
+
+def test_where_an_opsloop_is_known_or_no_dump_is_here_none_is_taken_from_here(local: Run, run: Run, tmp_path: Path):
+    shelve(tmp_path, datetime(2026, 11, 20, 6, 0, tzinfo=UTC), Verdict.PROVEN)
+    assert "dumps of" not in local("backup", "list").stderr
+    assert "dumps of" not in run("--url", "http://127.0.0.1:1", "backup", "list").stderr
+    for one in tmp_path.iterdir():
+        if one.is_file():
+            one.unlink()
+    (tmp_path / ".local" / "stack.json").unlink()
+    assert "no .local/stack.json" in run("backup", "list").stderr

@@ -83,10 +83,12 @@ def test_nothing_is_done_without_a_yes(
     assert bool(engine.done) is (answer == "y\n")
 
 
-def test_json_does_not_ask_so_it_needs_a_yes_or_a_plan(run: Run, engine: FakeEngine, shelf: Path):
-    result = run(*FROM_SHELF, "--json")
+def test_json_asks_nothing_and_changes_what_is_in_use_only_with_a_yes(run: Run, engine: FakeEngine, shelf: Path):
+    result = run(*FROM_SHELF, "--json", "--into-non-empty")
     assert (result.exit_code, result.stdout, engine.done) == (2, "", [])
     assert "--yes" in result.stderr
+    assert json.loads(run(*FROM_SHELF, "--json").stdout)["outcome"] == "equal"
+    assert engine.done
 
 
 @pytest.mark.parametrize(
