@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from opsloop.adapters.postgres_connect import as_ours
-from opsloop.backup.connect import Login, read_login
+from opsloop.backup.connect import Login, check_dsn, read_login, without_values
 from opsloop.backup.dump_failure import failure
 from opsloop.errors import InvalidInputError, PermanentError, TransientError
 
@@ -162,3 +162,49 @@ def test_a_failed_pg_dump_says_whether_another_try_may_help(status: int, said: s
     assert type(error) is kind
     assert said in error.message
     assert ("killed by signal 9 (SIGKILL)" in error.message) is (status < 0)
+
+
+@pytest.mark.parametrize("password", ["s3@cr3t", "s3/cr3t", "s3?cr3t", "s3%cr3t", "100%", "%zz"])
+def test_a_password_that_is_not_encoded_is_said_without_it(password: str) -> None:
+    with pytest.raises(InvalidInputError, match="%40") as error:
+        check_dsn(f"postgresql://shop:{password}@db.example:6432/orders")
+    assert not any(part in error.value.message for part in (password, "s3", "cr3t", "100", "zz"))
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        f"postgresql://shop:{ENCODED}@db.example.com:6432/orders?application_name=a@b",
+        "postgresql://db.example:6432/orders?application_name=a@b:c",
+        "postgresql://shop:p#w:x@db.example/orders",
+        "postgres://[::1]:6432/orders",
+        "postgresql:///orders?host=/run",
+        "host=x password=a://b@c dbname=y",
+        "",
+    ],
+)
+def test_what_libpq_reads_as_it_is_meant_passes(dsn: str) -> None:
+    conninfo_to_dict(dsn)
+    check_dsn(dsn)
+
+
+def test_another_systems_url_is_called_one() -> None:
+    with pytest.raises(InvalidInputError, match=r"mysql:// is not PostgreSQL's") as error:
+        check_dsn("mysql://shop:s3cr3t@db.example/orders")
+    assert "s3cr3t" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [
+        ("host=x password=s3 cr3t dbname=y", 'missing "=" in connection info string'),
+        ("cr3t", 'missing "=" in connection info string'),
+        ("host=x cr=1", 'invalid connection option "cr"'),
+        ("postgresql://[::1]x:6/cr3t", "unexpected character"),
+    ],
+)
+def test_what_libpq_cannot_read_is_not_repeated(dsn: str, said: str) -> None:
+    with pytest.raises(psycopg.ProgrammingError) as error:
+        conninfo_to_dict(dsn)
+    assert said in without_values(str(error.value))
+    assert "cr3t" not in without_values(str(error.value))

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from opsloop.backup.connect import DEFAULT_PORT, OPTIONS, Login
+from opsloop.backup.connect import DEFAULT_PORT, OPTIONS, Login, check_dsn, without_values
 from opsloop.backup.model import Manifest
 from opsloop.backup.restore_plan import Target
 from opsloop.errors import DependencyUnavailableError, ForbiddenError, InvalidInputError
@@ -162,11 +162,12 @@ def _maintenance(dsn: str) -> Iterator["psycopg.Connection[Any]"]:
 
 def _connect(dsn: str, dbname: str | None) -> "psycopg.Connection[Any]":
     """Return a connection outside of any transaction; our errors leave, without what the server was told."""
+    check_dsn(dsn)
     try:
         options = make_conninfo(dsn, connect_timeout=CONNECT_TIMEOUT_S, application_name="opsloop")
         return psycopg.connect(make_conninfo(options, dbname=dbname) if dbname else options, autocommit=True)
     except psycopg.ProgrammingError as error:
-        raise InvalidInputError(f"not a connection string: {str(error).strip()}") from None
+        raise InvalidInputError(f"not a connection string: {without_values(str(error))}") from None
     except psycopg.OperationalError as error:
         message = f"cannot connect to {where(dsn)}: {str(error).strip()}"
         raise (ForbiddenError if NOT_LET_IN.search(message) else DependencyUnavailableError)(message) from None
@@ -199,10 +200,11 @@ def _described(connection: "psycopg.Connection[Any]", dsn: str, database: str, *
 
 def _known(dsn: str) -> dict[str, str]:
     """Return what a connection string says, and what libpq would take from the environment besides, but no password."""
+    check_dsn(dsn)
     try:
         said = conninfo_to_dict(dsn)
         defaults = {one.keyword.decode(): one.val.decode() for one in pq.Conninfo.get_defaults() if one.val}
     except psycopg.Error as error:
-        raise InvalidInputError(f"not a connection string: {str(error).strip()}") from None
+        raise InvalidInputError(f"not a connection string: {without_values(str(error))}") from None
     merged = {**defaults, **{name: str(value) for name, value in said.items() if value not in (None, "")}}
     return {name: value for name, value in merged.items() if "password" not in name}

@@ -96,6 +96,31 @@ def read_login(content: str, *, name: str = "secret", database: str = "") -> Log
     )
 
 
+def check_dsn(dsn: str) -> None:
+    """Raise ``InvalidInputError`` for a URL that libpq would misread, and whose password its message would then repeat.
+
+    That is one of another system, and one whose password has an ``@``, a ``/``, a ``?`` or a ``%`` as they are.
+    """
+    scheme, separator, rest = dsn.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        return
+    if scheme not in ("postgres", "postgresql"):
+        raise InvalidInputError(f"not a connection string: {scheme}:// is not PostgreSQL's; need postgresql://")
+    authority = re.split(r"[/?]", rest, maxsplit=1)[0]
+    who, has_user, _ = authority.partition("@")
+    port = authority.rpartition(":")[2]
+    is_cut = not has_user and ":" in authority and not port.isdigit() and "@" in rest
+    if authority.count("@") > 1 or is_cut or re.search(r"%(?![0-9A-Fa-f]{2})", who):
+        raise InvalidInputError("not a connection string: in a URL's user and password, % / ? @ are %25 %2F %3F %40")
+
+
+def without_values(text: str) -> str:
+    """Return what libpq says of a connection string without the parts of it that it quotes, the names of words apart:
+    what it cannot read may be a password."""
+    text = re.sub(r'missing "=" after ".*" in', 'missing "=" in', text.strip(), flags=re.DOTALL)
+    return re.sub(r':\s*".*"\Z', "", text, flags=re.DOTALL)
+
+
 def _from_json(text: str, name: str) -> dict[str, str]:
     """Take the settings that we know; what else a store keeps beside them (an instance's name) is its own business."""
     try:
