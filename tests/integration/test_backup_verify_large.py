@@ -89,6 +89,7 @@ def _damage(copy: RestoredCopy) -> None:
     with copy.connect("-c search_path=") as connection:
         row = connection.execute("select relfilenode from pg_class where relname = 'child_pkey'").fetchone()
     assert row is not None
+    copy.close()  # a database that somebody uses has no other name
     with copy.server.admin() as connection:
         old, new = (sql.Identifier(name) for name in (f"{copy.name} before", copy.name))
         connection.execute(sql.SQL("alter database {} rename to {}").format(new, old))

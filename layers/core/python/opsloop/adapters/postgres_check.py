@@ -5,8 +5,7 @@ behind operators) is a stranger's.
 """
 
 import subprocess
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,26 +13,23 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from opsloop.adapters.postgres_binaries import tools
+from opsloop.adapters.postgres_amcheck import Amcheck
 from opsloop.adapters.postgres_facts import read_facts
-from opsloop.adapters.postgres_prepare import add_amcheck
-from opsloop.adapters.postgres_sandbox import check_confined, kill_session, start_confined
-from opsloop.adapters.postgres_server import ADMIN, Server
+from opsloop.adapters.postgres_sandbox import start_confined
+from opsloop.adapters.postgres_server import Server
 from opsloop.adapters.postgres_stderr import Errors
 from opsloop.adapters.postgres_trouble import ours
-from opsloop.backup.engine_messages import bounded
-from opsloop.backup.model import Finding, Manifest, Reason
-from opsloop.backup.ports import NotTriedError, Outcome, Told
+from opsloop.backup.model import Manifest
+from opsloop.backup.ports import Outcome, Told
 from opsloop.backup.wanted import Limits
 from opsloop.catalog import Assertion
 
-AMCHECK_DAMAGED = 2  # the status with which pg_amcheck says that it found something
-MAX_DAMAGED = 50
 _OWN = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'"
 _COUNTS = f"""
 select count(*) filter (where c.relkind in ('r', 'p')), count(*) filter (where c.relkind = 'i')
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where {_OWN}
 """  # noqa: S608 -- made of our own words
+_SIZE = "select pg_catalog.pg_database_size(pg_catalog.current_database())"
 
 
 class Checks:
@@ -41,16 +37,18 @@ class Checks:
 
     def __init__(self, server: Server, name: str, limits: Limits) -> None:
         self.server, self.name, self.limits = server, name, limits
-        self._amcheck: subprocess.Popen[bytes] | None = None
-        self._snapshot: psycopg.Connection[Any] | None = None
+        self._amcheck: Amcheck | None = None
+        self._session: psycopg.Connection[Any] | None = None
 
     def name_for_libpq(self) -> str:
         """Return the database as PostgreSQL's programs take it, whatever is in its name."""
         return make_conninfo("", dbname=self.name)
 
-    def start(self, command: Sequence[str | Path], stdin: Any) -> "tuple[subprocess.Popen[bytes], Errors]":
-        """Start a program confined, as the restorer, and read what it says."""
-        environment = self.server.environment(self.name)
+    def start(
+        self, command: Sequence[str | Path], stdin: Any, options: Mapping[str, str] | None = None
+    ) -> "tuple[subprocess.Popen[bytes], Errors]":
+        """Start a program confined, as the restorer, and read what it says; ``options`` are more of its environment."""
+        environment = {**self.server.environment(self.name), **(options or {})}
         process = start_confined(
             command, environment=environment, folder=self.server.folder, stdin=stdin, stderr=subprocess.PIPE
         )
@@ -64,76 +62,55 @@ class Checks:
 
     def facts(self, manifest: Manifest) -> Manifest:
         """Return what is in the copy, read by the statements that made the manifest."""
-        with ours(self.server), self._snapshot or self.connect("-c search_path=") as connection:
-            self._snapshot = None
+        with ours(self.server), self._asking() as connection:
+            self._session = None
             return read_facts(connection, like=manifest)
 
     def tables(self) -> int:
         """Return how many tables there are."""
-        with ours(self.server), self.connect("-c search_path=") as connection:
-            row = connection.execute(_COUNTS.encode()).fetchone()
-            return int(row[0]) if row else 0
+        return self._number(_COUNTS)
 
     def restored_bytes(self) -> int:
         """Return the size of the copy in bytes."""
-        with ours(self.server), self.connect("-c search_path=") as connection:
-            row = connection.execute("select pg_catalog.pg_database_size(pg_catalog.current_database())").fetchone()
+        return self._number(_SIZE)
+
+    def _number(self, statement: str) -> int:
+        with ours(self.server):
+            row = self._asking().execute(statement.encode()).fetchone()
             return int(row[0]) if row else 0
+
+    def _asking(self) -> "psycopg.Connection[Any]":
+        """Return the session in which we ask about the whole copy."""
+        self._session = self._session or self.connect("-c search_path=")
+        return self._session
 
     def begin_check(self) -> None:
         """Let pg_amcheck look for damage beside us, on another core, until ``check`` takes its answer.
 
         The snapshot that ``facts`` will read is taken first, so that amcheck itself is not among the copy's objects.
         """
-        strict = "-c search_path=pg_catalog -c event_triggers=off -c default_transaction_read_only=off"
-        command: list[str | Path] = [tools().pg_amcheck, "--jobs=2", "--no-password", self.name_for_libpq()]
         with ours(self.server):
-            self._snapshot = self.connect("-c search_path=")
-            self._snapshot.execute("begin isolation level repeatable read, read only")
-            self._snapshot.execute("select 1")
-            with psycopg.connect(self.server.dsn(self.name, ADMIN), options=strict, autocommit=True) as connection:
-                add_amcheck(connection)
-            self._amcheck = start_confined(
-                command,
-                environment=self.server.environment(self.name),
-                folder=self.server.folder,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
+            session = self._asking()
+            session.execute("begin isolation level repeatable read, read only")
+            session.execute("select 1")
+        self._amcheck = Amcheck(self.server, self.name, self.limits.seconds)
 
     def close(self) -> None:
         """End what is still running and connected."""
         if self._amcheck is not None:
-            kill_session(self._amcheck)
-            self._amcheck.communicate()
+            self._amcheck.end()
             self._amcheck = None
-        if self._snapshot is not None:
-            self._snapshot.close()
-            self._snapshot = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def check(self, told: Told) -> Outcome:
         """Look for damage in tables and B-tree indexes with pg_amcheck."""
         told(0, 0)
         if self._amcheck is None:
             self.begin_check()
-        process = cast("subprocess.Popen[bytes]", self._amcheck)
         with ours(self.server):
-            stdout, stderr = process.communicate(timeout=self.limits.seconds)
-            self._amcheck = None
-            check_confined(process.returncode, stderr)
-            if process.returncode not in (0, AMCHECK_DAMAGED):
-                self.server.check()
-                said = " ".join(stderr.decode(errors="replace").split())[:500]
-                raise NotTriedError(Reason.NOT_STARTED, f"pg_amcheck ended with status {process.returncode}: {said}")
-        lines = stdout.decode(errors="replace").splitlines()
-        found = [
-            Finding(Reason.CORRUPT, line.rstrip(":"), "no damage", after.strip()[:500])
-            for line, after in pairwise(lines)
-            if not line.startswith(" ") and after.startswith(" ")
-        ]
-        if process.returncode and not found:
-            found = [Finding(Reason.CORRUPT, "pg_amcheck", "no damage", " ".join(lines)[:500])]
-        return Outcome(tuple(found[:MAX_DAMAGED]), {}, bounded(lines))
+            return cast("Amcheck", self._amcheck).outcome()
 
     def ask(self, assertion: Assertion) -> str:
         """Return what is wrong with the answer of an assertion, nothing if it is true."""

@@ -4,7 +4,7 @@ The session is made strict first: an empty ``search_path``, so that no name or o
 settings that texts depend on fixed, row security an error instead of fewer rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -22,7 +22,7 @@ from opsloop.adapters.postgres_rows import (
     sample_rows,
 )
 from opsloop.backup.definition import full_name
-from opsloop.backup.manifest import Definition, rows_with_partitions, sample_size, schema_of
+from opsloop.backup.manifest import Definition, rows_with_partitions, sample_size, schema_of, share_to_list
 from opsloop.backup.model import Manifest, TableFacts
 from opsloop.backup.patterns import schema_expression
 from opsloop.dataclass import dataclass
@@ -45,6 +45,7 @@ SETTINGS = {
     "client_min_messages": "warning",
     "jit": "off",
 }
+PARALLEL_LISTS = 160_000  # from this version on array_agg keeps a second core busy, as count does
 KIND = {"r": "table", "p": "partitioned", "m": "materialized_view", "f": "foreign"}
 
 NAMESPACES = """
@@ -247,10 +248,10 @@ class _Facts:
             for one in tables
             if one.oid not in within and (one.has_rows or (one.is_scattered and one.kind == "partitioned"))
         ]
-        rows = count_rows(self.connection, counted)
-        wanted = [(one, self._wanted(one, rows[one.oid])) for one in counted]
         is_converted = (self.like.encoding if self.like else self.encoding) not in ("UTF8", "SQL_ASCII")
-        samples = sample_rows(self.connection, wanted, is_converted=is_converted)
+        rows, places = count_rows(self.connection, counted, {} if is_converted else self._shares(counted))
+        wanted = [(one, self._wanted(one, rows[one.oid])) for one in counted]
+        samples = sample_rows(self.connection, wanted, is_converted=is_converted, places=places)
         found = {}
         for one in tables:
             is_known = one.oid in rows or (one.kind == "partitioned" and one.oid not in within)
@@ -272,6 +273,14 @@ class _Facts:
         if table.kind == "partitioned":
             return 0
         return sample_size(rows, table.bytes, has_key=bool(table.key))
+
+    def _shares(self, tables: Iterable[Table]) -> dict[int, float]:
+        """Return of which tables a small share of the rows is hashed, as the source's manifest says, and which."""
+        if self.like is None or self.version < PARALLEL_LISTS:
+            return {}
+        found = {one.oid: self.like.tables.get(self._full(one.parts)) for one in tables if one.key and one.has_rows}
+        shares = {oid: share_to_list(known.sample_rows, known.rows) for oid, known in found.items() if known}
+        return {oid: share for oid, share in shares.items() if share}
 
     def _full(self, parts: Sequence[str]) -> str:
         return full_name([self._name(one) for one in parts])

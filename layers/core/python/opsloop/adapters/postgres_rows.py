@@ -6,7 +6,7 @@ share one statement, so that a thousand of them are some ten round trips; each s
 is rolled back, which gives back its locks on tables and indexes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -56,22 +56,39 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"  # standard_conforming_strings is on
 
 
-def count_rows(connection: Connection, tables: Sequence[Table]) -> dict[int, int]:
-    """Return how many rows each table holds itself, one of partitions in all of them, by its oid."""
-    statements = [f"SELECT {one.oid}, count(*) FROM {_from(one)}" for one in tables]  # noqa: S608 -- quoted names
-    return dict(_asked(connection, statements))
+def count_rows(
+    connection: Connection, tables: Sequence[Table], shares: Mapping[int, float] | None = None
+) -> tuple[dict[int, int], dict[int, str]]:
+    """Return how many rows each table holds itself, one of partitions in all of them, by its oid.
+
+    ``shares`` says of which tables, by oid, that share of the rows whose key's hash is least is wanted as well: where
+    they are comes second, to be handed to ``sample_rows``, which then need not read the table once more.
+    """
+    shares = shares or {}
+    statements = [
+        f"SELECT {one.oid}, count(*), {_least(one, shares.get(one.oid))} FROM {_from(one)}"  # noqa: S608 -- quoted names
+        for one in tables
+    ]
+    found = list(_asked(connection, statements))
+    return {oid: rows for oid, rows, _ in found}, {oid: places for oid, _, places in found if places}
 
 
 def sample_rows(
-    connection: Connection, wanted: Iterable[tuple[Table, int]], *, is_converted: bool
+    connection: Connection,
+    wanted: Iterable[tuple[Table, int]],
+    *,
+    is_converted: bool,
+    places: Mapping[int, str] | None = None,
 ) -> dict[int, tuple[int, str]]:
     """Return how many rows of each table were hashed, and to what, by its oid; at most as many as are wanted.
 
     Rows are those whose key's hash is least, all of them where the table has no more, or no key. The hash is the sum
     of the rows' md5, in two halves: the order of rows does not count, how often one is there does. ``is_converted``:
-    the source's encoding is another than UTF-8, so texts are turned into that before they are hashed.
+    the source's encoding is another than UTF-8, so texts are turned into that before they are hashed. ``places`` are
+    those of ``count_rows`` in the same snapshot; a table with too few of them is read.
     """
-    statements = [_sample(table, number, is_converted) for table, number in wanted if number]
+    places = places or {}
+    statements = [_sample(table, number, is_converted, places.get(table.oid, "")) for table, number in wanted if number]
     return {oid: (rows, sample) for oid, rows, sample in _asked(connection, statements)}
 
 
@@ -103,13 +120,22 @@ def _from(table: Table) -> str:
     return ("" if table.kind == "partitioned" else "ONLY ") + identifier(table.parts)
 
 
-def _sample(table: Table, number: int, is_converted: bool) -> str:
+def _least(table: Table, share: float | None) -> str:
+    """Return the SQL of where the rows are whose key's hash is in the lowest ``share`` of all hashes."""
+    if share is None:
+        return "NULL::text"
+    bound = int(share * 2**64) - 2**63
+    return f"format('%s', array_agg(ctid) FILTER (WHERE {_key_hash(table, is_converted=False)} < {bound}))"
+
+
+def _sample(table: Table, number: int, is_converted: bool, places: str) -> str:
     row = f"format('%s', ROW({', '.join(identifier([one]) for one in sorted(table.columns))}))"
     hashed = f"md5(convert_to({row}, 'UTF8'))" if is_converted else f"md5({row})"
     where = ""
     if table.key and table.kind != "partitioned":
         order = _key_hash(table, is_converted)
-        chosen = f"SELECT ctid FROM {_from(table)} ORDER BY {order} LIMIT {number}"  # noqa: S608 -- quoted names
+        among = f" WHERE ctid = ANY((SELECT {literal(places)}::tid[])::tid[])" if places.count("(") >= number else ""
+        chosen = f"SELECT ctid FROM {_from(table)}{among} ORDER BY {order} LIMIT {number}"  # noqa: S608 -- quoted names
         where = f" WHERE ctid = ANY(ARRAY({chosen}))"
     halves = ", ".join(f"sum(('x' || substr(m, {start}, 16))::bit(64)::bigint)" for start in (1, 17))
     rows = f"SELECT {hashed} AS m FROM {_from(table)}{where}"  # noqa: S608 -- quoted names

@@ -24,6 +24,11 @@ class Errors:
                 if len(self._held) < MAX_BYTES:
                     self._held += chunk
 
+    def is_over(self, timeout_s: float) -> bool:
+        """Return whether the program has closed it, as it does when it ends; wait so long for that, and no longer."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
     def text(self) -> str:
         """Return what was written, once the program has ended."""
         self._thread.join()

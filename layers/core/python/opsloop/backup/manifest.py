@@ -18,6 +18,7 @@ SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 16 * MIB  # of a table's rows, by their mean width, that are hashed at most
 LEAST_SAMPLE_ROWS = 10  # however wide they are
 WHOLE_BYTES = 1 * MIB  # tables up to this are hashed whole
+MOST_LISTED = 0.125  # of a table's rows: listing more than that costs as much as reading them once more
 WHOLE_BYTES_WITHOUT_KEY = 16 * MIB  # there is no key to choose rows by: the whole table, or none of it
 
 
@@ -57,6 +58,16 @@ def sample_size(rows: int, size_bytes: int, *, has_key: bool) -> int:
         return rows if size_bytes <= WHOLE_BYTES_WITHOUT_KEY else 0
     by_width = SAMPLE_BYTES * rows // size_bytes
     return min(rows, SAMPLE_ROWS, max(LEAST_SAMPLE_ROWS, by_width))
+
+
+def share_to_list(sample_rows: int, rows: int | None) -> float:
+    """Return of which share of all rows a sample is surely among them, if hashes spread them evenly; 0 if of too many.
+
+    How many of ``rows`` have a hash in a share has a binomial distribution: a quarter and 64 more than ``sample_rows``
+    are eight standard deviations above it for 1,000 rows, and seven for 10.
+    """
+    share = (1.25 * sample_rows + 64) / rows if rows and sample_rows else 0.0
+    return share if share <= MOST_LISTED else 0.0
 
 
 def rows_with_partitions(rows: Mapping[int, int], parents: Mapping[int, int], table: int) -> int:
