@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from opsloop.adapters.backup_drills import DrillTable
 from opsloop.adapters.bus import Bus
+from opsloop.adapters.postgres_cluster import trust_none_but_own
 from opsloop.adapters.postgres_drill import drill_here
 from opsloop.backup.drill import fact
 from opsloop.clock import format_time, parse_time
@@ -27,6 +28,7 @@ class Settings:
 settings = read_settings(Settings)
 drills, bus = DrillTable(settings.backup_table), Bus(settings.bus_name)
 logger, metrics = Logger(), Metrics()
+trust_none_but_own()  # a process before this one may have been killed by what it restored
 
 
 @logger.inject_lambda_context

@@ -27,6 +27,7 @@ from opsloop.adapters.backup_table import DumpTable
 from opsloop.adapters.backup_verifications import VerificationTable
 from opsloop.adapters.bus import Bus
 from opsloop.adapters.catalog_layer import load_catalog
+from opsloop.adapters.postgres_cluster import trust_none_but_own
 from opsloop.adapters.postgres_restore import verifier_here
 from opsloop.adapters.work_queue import WorkQueue
 from opsloop.backup.arrival import read_arrival
@@ -73,6 +74,7 @@ runner = Runner(
     RunnerPlace(settings.runner_cluster, settings.runner_task, settings.runner_subnets, settings.runner_group)
 )
 logger, metrics = Logger(), Metrics()
+trust_none_but_own()  # a process before this one may have been killed by what it restored
 
 
 @logger.inject_lambda_context

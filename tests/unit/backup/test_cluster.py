@@ -1,6 +1,7 @@
 """Clusters that are kept: whole or not at all, ours alone, and each server with a password of its own."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from opsloop.adapters import postgres_cluster as cluster
 from opsloop.adapters.postgres_server import ADMIN, Server
 from opsloop.adapters.postgres_settings import Limits
+
+PARTS = ("", "1", "4")  # everything but the templates, and each of them
 
 
 @pytest.fixture
@@ -96,6 +99,11 @@ def test_a_kept_cluster_that_is_broken_is_made_anew(made: Path, tmp_path: Path) 
     (_home(tmp_path) / "password").unlink()
     assert cluster.fresh(tmp_path / "data", "x") is None
     assert not (tmp_path / "data").exists()
+    cluster.keep(made, "another", "x")
+    (_home(tmp_path) / "seal").unlink()
+    assert cluster.fresh(tmp_path / "data", "x") is None
+    cluster.keep(made, "another", "x")
+    assert cluster.fresh(tmp_path / "data", "x") == "another"
 
 
 def test_each_server_has_a_password_that_the_kept_cluster_has_not() -> None:
@@ -108,3 +116,131 @@ def test_each_server_has_a_password_that_the_kept_cluster_has_not() -> None:
         assert not any(password in server.dsn(user=ADMIN) for password in kept)
         with server.admin() as connection:
             assert connection.execute("select 1").fetchone() == (1,)
+
+
+def _overwrite(file: Path) -> None:
+    """Change what is in a file, at another moment of its file system's clock than the last change."""
+    before = file.stat().st_ctime_ns
+    while file.stat().st_ctime_ns == before:
+        file.write_text("evil")
+
+
+def _seal_anew(home: Path) -> None:
+    (home / "seal").write_text("\n".join(cluster._seal(home, part) for part in PARTS))
+
+
+def _spoil(home: Path, way: str) -> None:
+    """Change a kept cluster as a stranger, or a cleaner of temporary folders, might."""
+    file = home / "data" / "base" / "5" / "2608"
+    about = file.stat()
+    if way == "content":  # of the same length, with the time of change that can be set set back
+        _overwrite(file)
+        os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+    elif way == "replaced":
+        other = file.with_name("other")
+        other.write_text("evil")
+        other.rename(file)
+    elif way == "added":
+        (home / "data" / "postgresql.auto.conf").write_text("shared_preload_libraries = 'evil'\n")
+    elif way == "removed":
+        file.unlink()
+    elif way == "password":
+        (home / "password").write_text("another")
+    else:
+        file.unlink()
+        file.symlink_to("/etc/passwd")
+
+
+WAYS = ("content", "replaced", "added", "removed", "password", "linked")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_kept_cluster_that_anybody_changed_is_not_used_and_the_next_one_is_kept(
+    made: Path, tmp_path: Path, way: str
+) -> None:
+    (made / "base" / "5").mkdir()
+    (made / "base" / "5" / "2608").write_text("good")
+    cluster.keep(made, "secret", "x")
+    assert cluster.fresh(tmp_path / "before", "x") == "secret"
+    _spoil(_home(tmp_path), way)
+    assert cluster.fresh(tmp_path / "data", "x") is None
+    assert not (tmp_path / "data").exists()
+    cluster.keep(made, "another", "x")
+    assert cluster.fresh(tmp_path / "data", "x") == "another"
+
+
+def test_a_change_that_leaves_no_trace_is_found_by_what_is_in_the_files(made: Path, tmp_path: Path) -> None:
+    cluster.keep(made, "secret", "x")
+    assert not cluster.is_damaged("x")
+    (_home(tmp_path) / "data" / "PG_VERSION").write_text("17\n")
+    _seal_anew(_home(tmp_path))
+    assert cluster.fresh(tmp_path / "used", "x") == "secret"
+    assert cluster.is_damaged("x")
+    assert cluster.fresh(tmp_path / "data", "x") is None
+
+
+def test_what_is_added_later_is_checked_as_well(made: Path, tmp_path: Path) -> None:
+    for template in ("1", "4"):
+        (made / "base" / template).mkdir()
+        (made / "base" / template / "2608").write_text("good")
+    cluster.keep(made, "secret", "x")
+    cluster.fresh(tmp_path / "data", "x")
+    _overwrite(_home(tmp_path) / "data" / "base" / "4" / "2608")
+    with pytest.raises(OSError, match="was changed"):
+        cluster.complete(tmp_path / "data", "x")
+
+
+@pytest.fixture
+def as_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the module believe that servers run as the very user that we are."""
+    monkeypatch.setattr(cluster, "_made_here", {})
+
+
+def test_a_process_that_trusts_its_own_alone_uses_no_other_processes_whatever_lies_beside_it(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.keep(made, "of another process", "x")
+    monkeypatch.setattr(cluster, "_made_here", {})
+    assert cluster.fresh(tmp_path / "data", "x") is None
+    cluster.keep(made, "mine", "x")
+    assert cluster.fresh(tmp_path / "data", "x") == "mine"
+
+
+def test_a_forged_seal_does_not_help(made: Path, tmp_path: Path, as_a_user: None) -> None:
+    cluster.keep(made, "mine", "x")
+    home = _home(tmp_path)
+    (home / "data" / "postgresql.auto.conf").write_text("shared_preload_libraries = 'evil'\n")
+    _seal_anew(home)
+    (home / "digest").write_text(cluster._digest(home))
+    assert cluster.fresh(tmp_path / "data", "x") is None
+
+
+def test_root_alone_can_change_what_root_keeps_and_goes_on_using_it(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_made_here", None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    cluster.trust_none_but_own()
+    assert cluster._made_here is None
+    monkeypatch.setattr(os, "geteuid", lambda: 993)
+    cluster.trust_none_but_own()
+    assert cluster._made_here == {}
+
+
+def test_a_server_whose_copy_does_not_start_comes_up_with_a_cluster_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    temporary = Path(tempfile.mkdtemp())
+    temporary.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    try:
+        with Server(limits=Limits()):
+            pass
+        home = _home(temporary)
+        (home / "data" / "global" / "pg_control").write_bytes(b"\0" * 8192)
+        _seal_anew(home)  # as if the change had left no trace
+        with Server(limits=Limits()) as server, server.admin() as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        assert cluster.fresh(temporary / "next", next(iter(_home(temporary).name.split("-")[-1:]))) is not None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

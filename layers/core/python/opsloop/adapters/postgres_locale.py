@@ -4,9 +4,15 @@ A server that restores has few locales of the operating system: where one is mis
 used, else order by code point.
 """
 
-from psycopg import sql
+from psycopg import errors, sql
 
 BY_CODE_POINT = ("builtin", "C.UTF-8")  # as initdb makes our clusters
+NO_SUCH_LOCALE = (
+    errors.WrongObjectType,
+    errors.FeatureNotSupported,
+    errors.InvalidParameterValue,
+    errors.InvalidObjectDefinition,
+)  # what CREATE DATABASE says of one that is not here
 
 
 def candidates(encoding: str, collation: str) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ from psycopg.conninfo import make_conninfo
 
 from opsloop.adapters import postgres_cluster
 from opsloop.adapters.postgres_binaries import server_binaries, tools
-from opsloop.adapters.postgres_locale import BY_CODE_POINT, candidates, is_utf8, locale_clause
+from opsloop.adapters.postgres_locale import BY_CODE_POINT, NO_SUCH_LOCALE, candidates, is_utf8, locale_clause
 from opsloop.adapters.postgres_sandbox import (
     Confinement,
     check_confined,
@@ -50,12 +50,6 @@ OWN_DATABASE = "template1"  # where we speak to the server itself from then on; 
 PREFIX = "opsloop-server-"  # of the folders of servers, in the temporary folder
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
-NO_SUCH_LOCALE = (
-    psycopg.errors.WrongObjectType,
-    psycopg.errors.FeatureNotSupported,
-    psycopg.errors.InvalidParameterValue,
-    psycopg.errors.InvalidObjectDefinition,
-)
 SPACE_BEYOND_MEMORY = 512 * MEBIBYTE  # programs, libraries, locales: address space that is not memory
 
 
@@ -88,7 +82,7 @@ class Server:
         self._held = ExitStack()
         self._is_prepared = False
         self._has_spare = False
-        self._cluster = ""
+        self._is_copy, self._cluster = False, ""
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: Watcher | None = None
 
@@ -111,8 +105,15 @@ class Server:
             self._prepare()
             self._held.enter_context(shielded())
             self._make_cluster()
-            self._launch()
-            self._await_answer()
+            try:
+                self._launch()
+            except ServerError:
+                if not self._is_copy or not postgres_cluster.is_damaged(self._cluster):
+                    raise
+                self._end()
+                shutil.rmtree(self._data)
+                self._make_cluster()  # by initdb: what was copied is gone
+                self._launch()
             self._watcher = Watcher(self.pid, self.folder, self.limits, self._end)
             self._watcher.start()
             self._make_restorer()
@@ -296,10 +297,10 @@ class Server:
         binaries = server_binaries()
         options = ["--username", ADMIN, "--no-sync", "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
         options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
-        options.append("--no-data-checksums")  # for a copy that lives for minutes
+        options += ["--no-data-checksums"]  # for a copy that lives for minutes
         name = postgres_cluster.name_of(str(binaries.initdb), binaries.version, *options)
         known = postgres_cluster.fresh(self._data, name)
-        self._cluster, self._has_spare = name, True
+        self._cluster, self._has_spare, self._is_copy = name, True, known is not None
         if known is None:
             self._initdb(options)
             postgres_cluster.keep(self._data, self._passwords[ADMIN], name)
@@ -322,6 +323,7 @@ class Server:
             raise ServerError(f"initdb failed: {(done.stderr or done.stdout).decode(errors='replace').strip()[-800:]}")
 
     def _launch(self) -> None:
+        """Start the server; returns when it answers."""
         binaries = server_binaries()
         bounds = Confinement(
             on_our_end=signal.SIGQUIT,  # at once, with all of its processes
@@ -337,6 +339,7 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
+        self._await_answer()
 
     def _await_answer(self) -> None:
         """Return when the server answers."""
