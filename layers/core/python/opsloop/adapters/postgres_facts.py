@@ -104,7 +104,15 @@ SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND oid IN (
 DATABASE = """
 SELECT current_database(), current_setting('server_version'), current_setting('server_version_num')::int,
        current_setting('server_encoding'), (SELECT datcollate FROM pg_database WHERE datname = current_database()),
-       pg_database_size(current_database()), clock_timestamp(), pg_is_in_recovery()"""
+       pg_database_size(current_database()), {clock}, pg_is_in_recovery()"""
+
+# A standby holds what it has replayed. Only one that receives, and has replayed all of it, is as new as what it heard
+# last; a role without pg_read_all_stats does not see that. Else it is as new as the last commit that it replayed.
+CLOCK = """
+CASE WHEN NOT pg_is_in_recovery() THEN clock_timestamp() ELSE least(clock_timestamp(), coalesce(
+    (SELECT last_msg_receipt_time FROM pg_stat_wal_receiver
+      WHERE status = 'streaming' AND pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()),
+    pg_last_xact_replay_timestamp(), (SELECT checkpoint_time FROM pg_control_checkpoint()))) END"""
 
 EXTENSIONS = "SELECT extname, extversion, extnamespace = ANY('{schemas}'::oid[]) FROM pg_extension ORDER BY 1"
 
@@ -120,7 +128,8 @@ def read_facts(
 
     ``schemas`` and ``exclude_schemas`` are patterns as pg_dump's -n and -N take them. With ``like``, the source's
     manifest, its filter is taken and as many rows of each table are hashed as it has: give it for a restored copy.
-    ``taken_at`` is the server's clock; the fields about the file are empty. psycopg's errors pass.
+    ``taken_at`` is the server's clock, of a standby the moment up to which it has replayed; the fields about the file
+    are empty. psycopg's errors pass.
     """
     if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
         with connection.transaction(force_rollback=True):
@@ -177,7 +186,7 @@ class _Facts:
 
     def begin(self) -> tuple[Any, ...]:
         """Ask what the other statements depend on; return the row of ``DATABASE``."""
-        row = self._rows(DATABASE)[0]
+        row = self._rows(DATABASE.replace("{clock}", CLOCK))[0]
         self.version, self.encoding, self.is_standby = row[2], row[3], row[-1]
         self.namespaces = "{" + ",".join(map(str, selected(self.connection, self.schemas, self.exclude_schemas))) + "}"
         return row
