@@ -18,7 +18,10 @@ from opsloop.adapters.postgres_facts import read_facts
 from opsloop.adapters.postgres_sandbox import Confinement, run_confined, runs_as, start_confined
 from tests.postgres import DEBIAN, ENVIRONMENT
 
-SETTINGS = "listen_addresses = ''\nunix_socket_directories = '{folder}'\nfsync = off\nautovacuum = off\nshared_buffers = 16MB\n"
+SETTINGS = (
+    "listen_addresses = ''\nunix_socket_directories = '{folder}'\n"
+    "fsync = off\nautovacuum = off\nshared_buffers = 16MB\n"
+)
 
 
 class Pair:
