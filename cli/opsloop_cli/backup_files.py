@@ -13,7 +13,7 @@ from opsloop.backup.model import MANIFEST_SUFFIX, Manifest, Verification
 from opsloop.backup.shelf import ATTEMPTS_KEPT, PARTIAL_SUFFIX, VERIFICATION_SUFFIX, Shelved, format_of
 from opsloop.errors import InvalidInputError
 from opsloop_cli.failure import CommandError, ExitCode
-from opsloop_cli.output import say
+from opsloop_cli.output import json_text, say
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -64,7 +64,7 @@ def write_json(path: Path, document: Any) -> None:
     """Write ``document`` so that a reader finds the old file or the new one, whole."""
     partial = path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
     with partial.open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        stream.write(json_text(document) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)

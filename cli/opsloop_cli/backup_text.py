@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from opsloop_cli.output import UNKNOWN, number, say, show_table
+from opsloop_cli.output import UNKNOWN, number, printable, say, show_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,7 +52,7 @@ def moment(time: "datetime") -> str:
 
 def line(label: str, text: str) -> None:
     """Print one labelled line on stdout."""
-    typer.echo(f"{label:<{LABEL}} {text}")
+    typer.echo(f"{label:<{LABEL}} {printable(text)}")
 
 
 def show_verification(found: Mapping[str, Any], name: str) -> None:

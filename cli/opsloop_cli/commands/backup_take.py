@@ -111,7 +111,8 @@ def verify(
         message = f"{file} is a folder; pack a dump in directory format first: tar -cf {file.name}.tar {file}"
         raise CommandError(message, ExitCode.USAGE)
     if not file.is_file():
-        raise CommandError(f"there is no file {file}", ExitCode.USAGE)
+        is_there = f"{file} is no regular file: a dump is read more than once"
+        raise CommandError(is_there if file.exists() else f"there is no file {file}", ExitCode.USAGE)
     if database and catalog is None:
         raise CommandError("--database names an entry of --catalog FILE: give both", ExitCode.USAGE)
     known = read_manifest_file(manifest or manifest_path(file), is_needed=manifest is not None)

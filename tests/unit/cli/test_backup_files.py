@@ -1,7 +1,10 @@
 """Dumps in a folder: whole or not at all; what lies beside them is read, and what is broken proves nothing."""
 
+import io
 import json
 import os
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from opsloop_cli.backup_files import (
     write_json,
 )
 from opsloop_cli.failure import CommandError
+from opsloop_cli.output import say, show_json
 from tests.unit.backup.test_shelf import MANIFEST, attempt
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fake_backup import installed, shelve
@@ -212,3 +216,38 @@ def test_where_an_opsloop_is_known_or_no_dump_is_here_none_is_taken_from_here(lo
             one.unlink()
     (tmp_path / ".local" / "stack.json").unlink()
     assert "no .local/stack.json" in run("backup", "list").stderr
+
+
+def test_a_name_that_is_no_text_is_kept_and_told_as_json(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    name = os.fsdecode(b"r\xe9sum\xe9.dump")
+    engine = installed(monkeypatch)
+    engine.verification = replace(attempt(Verdict.RESTORABLE), dump_id=name)
+    (tmp_path / name).write_bytes(b"x")
+    told = run("backup", "verify", name, "--json")
+    assert (json.loads(told.stdout)["dump_id"], told.exit_code) == (name, 0)
+    assert read_attempts(tmp_path / name)[0].dump_id == name
+    assert "r\\udce9sum" in run("backup", "verify", name).stdout
+    assert "r\\udce9sum" in run("backup", "list", ".").stdout
+    assert "r\\udce9sum" in run("backup", "history", ".").stdout
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("utf-8", '"é日"'), ("ascii", '"\\u00e9\\u65e5"')])
+def test_json_can_be_read_whatever_the_terminals_encoding_is(monkeypatch: pytest.MonkeyPatch, encoding: str, text: str):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    show_json("é日")
+    assert stream.buffer.getvalue().decode(encoding) == text + "\n"  # type: ignore[attr-defined]
+
+
+def test_a_stdout_that_was_closed_loses_the_text_and_not_the_verdict(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    show_json({})
+    monkeypatch.setattr(sys, "stderr", None)
+    say("nobody hears it")
+
+
+def test_what_is_there_and_no_file_is_not_called_missing(run: Run, tmp_path: Path):
+    assert "is a folder" in run("backup", "verify", ".").stderr
+    os.mkfifo(tmp_path / "pipe.dump")
+    assert "no regular file" in run("backup", "verify", "pipe.dump").stderr
+    assert "there is no file" in run("backup", "verify", "none.dump").stderr
