@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 from opsloop.backup.document import verification_json
+from opsloop.backup.findings import CLOCKS_APART
+from opsloop.backup.key import read_key
 from opsloop.backup.model import (
     BackupVerified,
     Cause,
@@ -62,7 +64,7 @@ def verified(dump: Dump, verification: Verification) -> Dump:
     """Return what is known of ``dump`` after a verdict: of two, the later one counts.
 
     A verdict on another version of the object, which was replaced while that was restored, says nothing of this one.
-    The time of a dump made elsewhere is the one that it says itself, where it does.
+    Of a dump made elsewhere ``_taken_at`` says when.
     """
     if verification.version not in ("", dump.version):
         return dump
@@ -72,7 +74,6 @@ def verified(dump: Dump, verification: Verification) -> Dump:
             dump = replace(dump, proven_at=verification.ended_at, restore_s=verification.restore_s)
     if dump.verified_at is not None and dump.verified_at > verification.ended_at:
         return dump
-    said = verification.taken_at if not dump.has_manifest and verification.taken_at else dump.taken_at
     return replace(
         dump,
         verdict=verification.verdict,
@@ -80,8 +81,23 @@ def verified(dump: Dump, verification: Verification) -> Dump:
         verified_at=verification.ended_at,
         verification_id=verification.verification_id,
         sha256=dump.sha256 or verification.sha256,
-        taken_at=said,
+        taken_at=_taken_at(dump, verification.taken_at),
     )
+
+
+def _taken_at(dump: Dump, said: datetime | None) -> datetime:
+    """Return when a dump was taken: by its manifest, else never later than what its name, its object or itself says.
+
+    ``said`` is the wall clock in an archive's header, of a zone that nobody knows. A name that says the time in UTC is
+    better, unless the two are further apart than zones can be: then it is an old file under a new name.
+    """
+    if dump.has_manifest or said is None:
+        return dump.taken_at
+    name = read_key(dump.key)
+    named = name.taken_at if name else None
+    if named is not None and abs(named - said) <= CLOCKS_APART:
+        return named
+    return min(said, dump.taken_at if named is None else named)
 
 
 def letter_of(verification: Verification, correlation_id: str) -> Letter:
