@@ -53,6 +53,11 @@ class SharedEngine(PostgresEngine):
         self.look: Callable[[RestoredCopy], None] = lambda _: None
 
     @contextmanager
+    def begun(self, _limits: Limits) -> Iterator[None]:
+        """Begin nothing: the server is there."""
+        yield
+
+    @contextmanager
     def opened(self, dump: Unpacked, needs: Needs, database: str | None, limits: Limits) -> Iterator[RestoredCopy]:
         """Return an empty database as ``PostgresEngine`` prepares it; ``look`` sees it before it goes."""
         copy = None

@@ -76,6 +76,7 @@ class Engine:
 
     def __init__(self, **said: object) -> None:
         self.said, self.steps = said, list[str]()
+        self.server: list[str] = []
         self.missing_extensions: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.tables_found = 1
@@ -85,7 +86,16 @@ class Engine:
         return 123
 
     @contextmanager
+    def begun(self, _limits: Limits) -> Iterator[None]:
+        self.server.append("begun")
+        try:
+            yield
+        finally:
+            self.server.append("stopped")
+
+    @contextmanager
     def opened(self, _dump: Unpacked, needs: Needs, *_: object) -> Iterator["Engine"]:
+        assert self.server[-1] == "begun"
         self._step("start")
         self.needs = needs
         try:
@@ -179,6 +189,42 @@ def test_nothing_is_started_for_a_dump_that_is_known_to_be_bad() -> None:
     short = replace(WHOLE, size_bytes=10, sha256="cd" * 32)
     assert _verified(engine, Files(short)).reason is Reason.TRUNCATED
     assert engine.steps == []
+
+
+@pytest.mark.parametrize("facts", [WHOLE, replace(WHOLE, sha256="cd" * 32), FileFacts(4, "ab" * 32, b"junk")])
+def test_a_server_comes_up_while_the_file_is_read_and_is_gone_whatever_the_file_is(facts: FileFacts) -> None:
+    engine, seen = Engine(), list[str]()
+
+    class Reading(Files):
+        def read(self, path: Path, told: Told) -> FileFacts:
+            seen.extend(engine.server)
+            return super().read(path, told)
+
+    _verified(engine, Reading(facts))
+    assert seen == ["begun"]
+    assert engine.server == ["begun", "stopped"]
+    assert ("start" in engine.steps) is (facts is WHOLE)
+
+
+def test_what_a_server_took_before_the_file_was_read_is_in_its_phase() -> None:
+    engine, seconds = Engine(), [0.0]
+
+    class Slow(Files):
+        def read(self, path: Path, told: Told) -> FileFacts:
+            seconds[0] += 100.0
+            return super().read(path, told)
+
+    @contextmanager
+    def begun(_limits: Limits) -> Iterator[None]:
+        seconds[0] += 3.0
+        engine.server.append("begun")
+        yield
+
+    engine.begun = begun  # type: ignore[method-assign, assignment]
+    wanted = Wanted("orders", NOW, source_name="shop")
+    found = Verifier(Slow(), engine, lambda: seconds[0]).verify(Path("x.dump"), MANIFEST, wanted)
+    took = {phase.name: phase.seconds for phase in found.phases}
+    assert (took["read"], took["start"], sum(took.values())) == (100.0, 3.0, 103.0)
 
 
 def test_nothing_is_begun_when_the_time_is_over() -> None:

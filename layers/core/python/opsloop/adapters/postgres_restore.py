@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from opsloop.adapters.postgres_binaries import server_binaries, tools
 from opsloop.adapters.postgres_check import Checks
@@ -36,6 +36,7 @@ from opsloop.backup.plain import for_psql
 from opsloop.backup.ports import NotTriedError, Outcome, Told, Unpacked
 from opsloop.backup.verify import Verifier
 from opsloop.backup.wanted import Limits
+from opsloop.dataclass import replace
 
 LOOK_S = 0.05
 PARALLEL_BYTES = 16 << 20  # from this size on two of pg_restore's own workers are faster than one
@@ -43,7 +44,7 @@ MAX_IN_ONE = 4_000  # entries or tables in one transaction, which holds a few lo
 _LOCKS = {"max_locks_per_transaction": "1024"}  # for each of some 20 sessions that may be
 # a second core counts rows beside the first, as a server that people use would
 _PARALLEL = {"max_worker_processes": "4", "max_parallel_workers": "2", "max_parallel_workers_per_gather": "1"}
-_ONE_BUILDS = {"max_parallel_maintenance_workers": "1"}  # and builds an index, unless pg_restore's second worker does
+_ONE_BUILDS = {"PGOPTIONS": "-c max_parallel_maintenance_workers=1"}  # and builds an index, unless a second worker does
 _NO_NAMES = ("", "postgres", "template0", "template1")
 _PG_RESTORE = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions", "--no-security-labels")
 
@@ -59,6 +60,8 @@ class PostgresEngine:
     def __init__(self, scratch: Path | None = None) -> None:
         self._scratch = scratch
         self._peak = 0
+        self._server: Server | None = None
+        self._trouble: NotTriedError | None = None
 
     @property
     def version(self) -> str:
@@ -70,30 +73,49 @@ class PostgresEngine:
         return self._peak
 
     @contextmanager
-    def opened(self, dump: Unpacked, needs: Needs, database: str | None, limits: Limits) -> Iterator["RestoredCopy"]:
-        """Return an empty database with the roles, extensions and collations that the dump needs."""
+    def begun(self, limits: Limits) -> Iterator[None]:
+        """Start a server, which ``opened`` waits for, and stop it at the end. It knows nothing of a dump yet, and its
+        time is counted from ``opened`` on.
+        """
         bounds = ServerLimits(
             memory_bytes=limits.memory_bytes,
             disk_bytes=limits.disk_bytes,
             lifetime_s=limits.seconds,
             statement_timeout_s=limits.statement_s,
         )
-        self._peak = 0
+        self._peak, self._trouble = 0, None
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._scratch)) if self._scratch else None
-        server = Server(folder, bounds, _settings(dump))
+        self._server = server = Server(folder, bounds, _LOCKS | _PARALLEL if has_two_cores() else _LOCKS)
+        try:
+            try:
+                with ours(server):
+                    server.begin()
+            except NotTriedError as error:  # nobody has asked for it yet
+                self._trouble = error
+            yield
+        finally:
+            self._server = None
+            server.stop()
+            self._peak = server.peak_memory_bytes
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def opened(self, dump: Unpacked, needs: Needs, database: str | None, limits: Limits) -> Iterator["RestoredCopy"]:
+        """Return an empty database with the roles, extensions and collations that the dump needs, within ``begun``."""
+        server = cast("Server", self._server)
+        if self._trouble is not None:
+            raise self._trouble
         copy = None
         try:
             with ours(server):
-                server.start()
+                server.limits = replace(server.limits, lifetime_s=limits.seconds)
+                server.finish()
                 copy = RestoredCopy(server, dump, needs, database, limits)
             yield copy
         finally:
             if copy is not None:
                 copy.close()
-            server.stop()
-            self._peak = server.peak_memory_bytes
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_reachable(path: Path) -> bool:
@@ -116,14 +138,6 @@ def is_worth_two(dump: Unpacked) -> bool:
     return is_divisible and dump.inflated_bytes >= PARALLEL_BYTES and is_reachable(dump.path) and has_two_cores()
 
 
-def _settings(dump: Unpacked) -> dict[str, str]:
-    """Return what we set beyond a server's own settings: locks, and speed where there is room for it."""
-    made = dict(_LOCKS)
-    if has_two_cores():
-        made |= _PARALLEL if is_worth_two(dump) else _PARALLEL | _ONE_BUILDS
-    return made
-
-
 class RestoredCopy(Checks):
     """The port ``Copy``: one database of a server."""
 
@@ -131,6 +145,7 @@ class RestoredCopy(Checks):
         name = dump.contents.header.database if dump.contents else database or ""
         super().__init__(server, "restored" if name in _NO_NAMES else name[:63], limits)
         self._dump, self._needs, self._part = dump, needs, database
+        self._options = _ONE_BUILDS if has_two_cores() and not is_worth_two(dump) else {}
         notes = server.create_database(self.name, encoding=needs.encoding)
         with server.admin(self.name) as connection:
             self._missing, more = prepare(connection, needs)
@@ -193,7 +208,7 @@ class RestoredCopy(Checks):
         if facts is not None and not facts.has_transactions and facts.tables <= MAX_IN_ONE:
             command.append("--single-transaction")  # rows of a table made in the same one need no write-ahead log
         command += [f"--command=\\restrict {token}", "--file=-", "--dbname"]
-        process, errors = self.start([*command, self.name_for_libpq()], subprocess.PIPE)
+        process, errors = self.start([*command, self.name_for_libpq()], subprocess.PIPE, self._options)
         total, done = self._dump.inflated_bytes, 0
         chunks = self._dump.chunks() if self._dump.chunks else iter(())
         made = frozenset(schemas_of(self._needs.extensions.values()))
@@ -214,13 +229,12 @@ class RestoredCopy(Checks):
     def _run(
         self, command: Sequence[str | Path], stdin: IO[bytes] | None = None, look: Callable[[], None] | None = None
     ) -> tuple[int, str]:
-        process, errors = self.start(command, stdin or subprocess.DEVNULL)
+        process, errors = self.start(command, stdin or subprocess.DEVNULL, self._options)
         try:
-            while True:
-                with suppress(subprocess.TimeoutExpired):
-                    return process.wait(LOOK_S), errors.text()
+            while not errors.is_over(LOOK_S):
                 if look is not None:
                     look()
+            return process.wait(), errors.text()
         except BaseException:  # whatever interrupts us: nothing is left behind
             kill_session(process)
             process.wait()

@@ -18,8 +18,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -101,12 +101,22 @@ class Server:
         Raises ``ServerError`` when PostgreSQL does not come up, ``SandboxUnavailableError`` when it cannot be
         confined, ``BinariesMissingError`` when it is not installed. Nothing is left behind then.
         """
-        try:
+        self.begin()
+        self.finish()
+
+    def begin(self) -> None:
+        """Make the cluster and start the server without waiting for it: ``finish`` does. Raises what ``start`` does."""
+        with self._or_nothing():
             self._prepare()
             self._held.enter_context(shielded())
             self._make_cluster()
+            self._launch()
+
+    def finish(self) -> None:
+        """Return when the server that ``begin`` started answers. Raises what ``start`` does."""
+        with self._or_nothing():
             try:
-                self._launch()
+                self._await_answer()
             except ServerError:
                 if not self._is_copy or not postgres_cluster.is_damaged(self._cluster):
                     raise
@@ -114,10 +124,17 @@ class Server:
                 shutil.rmtree(self._data)
                 self._make_cluster()  # by initdb: what was copied is gone
                 self._launch()
+                self._await_answer()
             self._watcher = Watcher(self.pid, self.folder, self.limits, self._end)
             self._watcher.start()
             self._make_restorer()
-        except BaseException:  # an interruption, too, leaves nothing behind
+
+    @contextmanager
+    def _or_nothing(self) -> Iterator[None]:
+        """Leave nothing behind when it fails."""
+        try:
+            yield
+        except BaseException:  # an interruption, too
             self.stop()
             raise
 
@@ -323,7 +340,6 @@ class Server:
             raise ServerError(f"initdb failed: {(done.stderr or done.stdout).decode(errors='replace').strip()[-800:]}")
 
     def _launch(self) -> None:
-        """Start the server; returns when it answers."""
         binaries = server_binaries()
         bounds = Confinement(
             on_our_end=signal.SIGQUIT,  # at once, with all of its processes
@@ -339,7 +355,6 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        self._await_answer()
 
     def _await_answer(self) -> None:
         """Return when the server answers."""

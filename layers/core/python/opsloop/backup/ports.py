@@ -103,6 +103,9 @@ class Engine(Protocol):
     def version(self) -> str:
         """Return its version."""
 
+    def begun(self, limits: Limits) -> AbstractContextManager[None]:
+        """Begin what ``opened`` ends, beside what is done in between; what fails is told by ``opened`` alone."""
+
     def opened(
         self, dump: Unpacked, needs: Needs, database: str | None, limits: Limits
     ) -> AbstractContextManager[Copy]:

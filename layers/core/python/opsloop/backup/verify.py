@@ -75,10 +75,11 @@ class _Attempt:
         self.tables = 0
         self.left_out = 0
         self.is_opened = False
+        self.began_s = 0.0
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[Callable[[float, float], None]]:
-        """Time a phase and tell of it."""
+    def phase(self, name: str, before_s: float = 0.0) -> Iterator[Callable[[float, float], None]]:
+        """Time a phase, ``before_s`` of which are over, and tell of it."""
         if self.clock() - self.started > self.wanted.limits.seconds:
             raise NotTriedError(Reason.TOO_LARGE, f"{self.wanted.limits.seconds:,.0f} s were over before {name}")
         started = self.clock()
@@ -86,7 +87,7 @@ class _Attempt:
         try:
             yield lambda done, total: self.progress(name, done, total)
         finally:
-            self.phases.append(Phase(name, self.clock() - started))
+            self.phases.append(Phase(name, before_s + self.clock() - started))
 
     def add(self, outcome: Outcome) -> None:
         """Take in what a step found."""
@@ -96,7 +97,15 @@ class _Attempt:
             self.counts[name] = self.counts.get(name, 0) + number
 
     def run(self, path: Path) -> None:
-        """Go from the file to the findings; return early where going on would tell nothing."""
+        """Go from the file to the findings, while a server comes up for it."""
+        limits = self.wanted.limits
+        with ExitStack() as held:
+            held.enter_context(self.engine.begun(limits.within(limits.seconds)))
+            self.began_s = self.clock() - self.started
+            self._go(path)
+
+    def _go(self, path: Path) -> None:
+        """Return early where going on would tell nothing."""
         with self.phase("read") as told:
             self.file = file = self.files.read(path, told)
         self.findings += judge.of_file(file, self.manifest)
@@ -139,7 +148,7 @@ class _Attempt:
         database = judge.chosen_database(dump, self.wanted)
         left_s = self.wanted.limits.seconds - (self.clock() - self.started)
         with ExitStack() as held:
-            with self.phase("start"):
+            with self.phase("start", self.began_s):
                 opened = self.engine.opened(dump, needs, database, self.wanted.limits.within(left_s))
                 self.is_opened = True
                 copy = held.enter_context(opened)
