@@ -13,8 +13,9 @@ import pytest
 
 from opsloop.adapters import postgres_sandbox, postgres_server
 from opsloop.adapters.postgres_binaries import server_binaries, tools
+from opsloop.adapters.postgres_folder import remove_stale
 from opsloop.adapters.postgres_sandbox import Confinement, SandboxUnavailableError, run_confined
-from opsloop.adapters.postgres_server import ADMIN, Server, ServerError, remove_stale
+from opsloop.adapters.postgres_server import ADMIN, Server, ServerError
 from opsloop.adapters.postgres_settings import GIBIBYTE, MEBIBYTE, Limits, configuration, settings_of
 from opsloop.adapters.postgres_usage import memory_bytes, process_tree
 from tests.postgres import DebianServer

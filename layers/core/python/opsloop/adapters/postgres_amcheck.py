@@ -5,7 +5,6 @@ import threading
 from itertools import pairwise
 from pathlib import Path
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from opsloop.adapters.postgres_binaries import tools
@@ -56,7 +55,7 @@ class Amcheck:
             self._error = error
 
     def _looked(self) -> Outcome:
-        with psycopg.connect(self._server.dsn(self._name, ADMIN), options=_STRICT, autocommit=True) as connection:
+        with self._server.connect(self._name, ADMIN, options=_STRICT, autocommit=True) as connection:
             add_amcheck(connection)
         database = make_conninfo("", dbname=self._name)
         command: list[str | Path] = [tools().pg_amcheck, "--jobs=2", "--no-password", database]

@@ -58,7 +58,7 @@ class Checks:
         """Return the restorer's session. Its settings win over those that a dump gave to the role or the database."""
         timeout_ms = int(self.limits.statement_s * 1000)
         options = f"-c statement_timeout={timeout_ms} {settings}"
-        return psycopg.connect(self.server.dsn(self.name), options=options, autocommit=True)
+        return self.server.connect(self.name, options=options, autocommit=True)
 
     def facts(self, manifest: Manifest) -> Manifest:
         """Return what is in the copy, read by the statements that made the manifest."""

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import psycopg
 from psycopg import sql
 
+from opsloop.adapters.postgres_alone import without_environment
 from opsloop.adapters.postgres_binaries import tools
 from opsloop.adapters.postgres_dump import DumpSource
 from opsloop.adapters.postgres_restore import verifier_here
@@ -126,13 +127,13 @@ class _Maker:
             connection.execute(statement.format(*map(sql.Identifier, (database, PRISTINE, RESTORER))))
 
     def _run(self, database: str, statements: str) -> None:
-        with psycopg.connect(self._server.dsn(database)) as connection:
+        with self._server.connect(database) as connection:
             connection.execute(statements.encode())
 
     def _dump(self, database: str, name: str, format: Format = Format.CUSTOM) -> tuple[Path, Manifest]:
         path = self._folder / f"{name}.{_ENDINGS[format]}"
         source = DumpSource(read_login(self._server.dsn(database)), tools())
-        with path.open("wb") as file:
+        with path.open("wb") as file, without_environment():
             return path, source.take(_File(file), format=format)
 
     def _make_extension(self) -> None:

@@ -22,9 +22,10 @@ from typing import IO, cast
 from opsloop.adapters.postgres_binaries import server_binaries, tools
 from opsloop.adapters.postgres_check import Checks
 from opsloop.adapters.postgres_files import DumpFiles
+from opsloop.adapters.postgres_folder import PREFIX
 from opsloop.adapters.postgres_prepare import prepare
 from opsloop.adapters.postgres_sandbox import check_confined, kill_session
-from opsloop.adapters.postgres_server import PREFIX, Server
+from opsloop.adapters.postgres_server import Server
 from opsloop.adapters.postgres_settings import Limits as ServerLimits
 from opsloop.adapters.postgres_trouble import ours
 from opsloop.backup.archive import Kind

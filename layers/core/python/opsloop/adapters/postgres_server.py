@@ -3,7 +3,7 @@
     with Server(limits=Limits(memory_bytes=2**30)) as server:
         notes = server.create_database("shop", encoding="UTF8", collation="en_US.UTF-8")
         run_confined([tools().pg_restore, ...], environment=server.environment("shop"), ...)
-        with psycopg.connect(server.dsn("shop")) as connection: ...
+        with server.connect("shop") as connection: ...
 
 It listens on a Unix socket alone and runs confined (``postgres_sandbox``). ``opsloop_admin``, its superuser, is for
 our own statements about the server and never touches what was restored: a stranger's function in a view, a default or
@@ -29,7 +29,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from opsloop.adapters import postgres_cluster
+from opsloop.adapters.postgres_alone import connect
 from opsloop.adapters.postgres_binaries import server_binaries, tools
+from opsloop.adapters.postgres_folder import PREFIX, remove_stale, write
 from opsloop.adapters.postgres_locale import BY_CODE_POINT, NO_SUCH_LOCALE, candidates, is_utf8, locale_clause
 from opsloop.adapters.postgres_sandbox import (
     Confinement,
@@ -47,7 +49,6 @@ from opsloop.errors import PermanentError
 ADMIN, RESTORER = "opsloop_admin", "restorer"
 SPARE = "postgres"  # initdb's database: it becomes the first that is asked for in its locale
 OWN_DATABASE = "template1"  # where we speak to the server itself from then on; the restorer may not enter it
-PREFIX = "opsloop-server-"  # of the folders of servers, in the temporary folder
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 SPACE_BEYOND_MEMORY = 512 * MEBIBYTE  # programs, libraries, locales: address space that is not memory
@@ -167,13 +168,18 @@ class Server:
             raise ServerError(f"PostgreSQL has ended: {self.log_tail()}")
 
     def dsn(self, dbname: str = "", user: str = RESTORER) -> str:
-        """Return a connection string, with the password in it: not for logs, nor for command lines.
+        """Return a connection string, with the password in it: not for logs, nor for command lines. Whoever connects by
+        it has the environment of the process against him; ``connect`` has not.
 
         Without ``dbname`` it is that of a database with nothing in it, which only ``opsloop_admin`` may enter. The
         encoding is said: in a database without one (SQL_ASCII) names would come as bytes.
         """
         words = {"user": user, "password": self._passwords[user], "client_encoding": "UTF8"}
         return make_conninfo("", host=str(self._sockets), dbname=dbname or self._own_database(), **words)
+
+    def connect(self, dbname: str = "", user: str = RESTORER, **words: Any) -> "psycopg.Connection[Any]":
+        """Return a session, whatever the environment says; ``words`` are libpq's, and psycopg's."""
+        return connect(self.dsn(dbname, user), **words)
 
     def environment(self, dbname: str, user: str = RESTORER) -> dict[str, str]:
         """Return the environment in which ``tools()`` reach a database, confined programs among them."""
@@ -182,7 +188,7 @@ class Server:
 
     def admin(self, dbname: str = "") -> "psycopg.Connection[Any]":
         """Return a superuser's connection, without transactions. For statements about the server, never of a dump."""
-        return psycopg.connect(self.dsn(dbname, ADMIN), autocommit=True, connect_timeout=10)
+        return self.connect(dbname, ADMIN, autocommit=True, connect_timeout=10)
 
     def create_database(self, name: str, *, encoding: str = "UTF8", collation: str = "") -> tuple[str, ...]:
         """Make an empty database that ``restorer`` owns; return what about it is not as asked, as notes for people.
@@ -324,13 +330,13 @@ class Server:
         else:
             self._passwords[ADMIN] = known
         settings = settings_of(self.limits, self._sockets, self._settings)
-        _write(self._data / "postgresql.conf", configuration(settings))
-        _write(self._data / "pg_hba.conf", HOST_RULES)
+        write(self._data / "postgresql.conf", configuration(settings))
+        write(self._data / "pg_hba.conf", HOST_RULES)
 
     def _initdb(self, options: list[str]) -> None:
         binaries = server_binaries()
         secret = self.folder / "password"
-        _write(secret, self._passwords[ADMIN])
+        write(secret, self._passwords[ADMIN])
         command: list[str | Path] = [binaries.initdb, "--pgdata", self._data, "--pwfile", secret, *options]
         environment = {**binaries.environment, "PATH": "/usr/bin:/bin"}  # it starts a shell, which starts postgres
         may = Confinement(may_execute=True)
@@ -361,7 +367,7 @@ class Server:
         until_s = time.monotonic() + START_WITHIN_S
         while True:
             try:
-                psycopg.connect(self.dsn(user=ADMIN), connect_timeout=5).close()
+                self.connect(user=ADMIN, connect_timeout=5).close()
                 return
             except psycopg.OperationalError as error:
                 if not self.is_running:
@@ -385,23 +391,6 @@ class Server:
             own = secrets.token_urlsafe(24)  # the cluster may be a copy, whose password others know, too
             connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ADMIN), sql.Literal(own)))
         self._passwords[ADMIN] = own
-
-
-def remove_stale(temporary: Path) -> None:
-    """Remove folders of servers whose process has ended without removing them, as a killed Lambda leaves them."""
-    for folder in temporary.glob(f"{PREFIX}*"):
-        with suppress(OSError), (folder / "lock").open("r+") as lock:
-            if folder.lstat().st_uid not in (os.geteuid(), runs_as()[0]):
-                continue
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file that the user who runs PostgreSQL alone can read."""
-    path.touch(mode=0o600)
-    os.chown(path, *runs_as())
-    path.write_text(content, encoding="utf-8")
 
 
 def _check_reach(folder: Path) -> None:
