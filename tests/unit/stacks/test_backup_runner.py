@@ -13,7 +13,6 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from stacks.constructs.larger_runner import CONTAINER
 from tests.unit.stacks.reading import Template, functions, resources, statements
 
 START = Path(__file__).parents[3] / "layers" / "runner" / "start.py"
@@ -49,6 +48,8 @@ def test_the_task_has_the_disk_and_the_memory_that_lambda_lacks(backup: Template
 
 
 def test_the_task_runs_the_very_function_and_layers_on_lambdas_own_python(backup: Template) -> None:
+    from stacks.constructs.larger_runner import CONTAINER
+
     (container,) = only(backup, "ECS::TaskDefinition")["ContainerDefinitions"]
     assert (container["Name"], container["Image"]) == (CONTAINER, "public.ecr.aws/lambda/python:3.13")
     assert container["EntryPoint"] == ["python3", "-c", START.read_text()]

@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
-from cfnlint.config import ConfigMixIn, ManualArgs
-from cfnlint.runner import Runner
 
-from stacks.constructs import layer_versions
 from tests.unit.stacks.reading import Template
 
 ACCEPTED = ["W3005"]  # as in .cfnlintrc.yaml: CDK names each role a second time
 REGIONS = ["eu-central-1"]
+BUILD_LAYER = "stacks.constructs.layer_versions.build_layer"  # by name: aws_cdk starts a Node in who imports it
 
 
 @pytest.fixture(scope="module")
 def cfn_lint() -> Callable[[Template], list[str]]:
     """Return ``cfn_lint(template)``: what it finds, by rules that are read once for all templates."""
+    from cfnlint.api import lint
+    from cfnlint.config import ConfigMixIn, ManualArgs
+    from cfnlint.runner import Runner
+
     rules = Runner(ConfigMixIn(regions=REGIONS)).rules
 
     def found(template: Template) -> list[str]:
@@ -54,7 +55,7 @@ def test_an_unacknowledged_finding_of_cdk_nag_stops_synth(
 
     import app as program
 
-    monkeypatch.setattr(layer_versions, "build_layer", lambda _name, _target: small_layers)
+    monkeypatch.setattr(BUILD_LAYER, lambda _name, _target: small_layers)
     app = program.build(new_app(stage="prod", python="3.13"))
     sqs.Queue(app.node.find_child("Kpi"), "Open")  # without TLS, and nobody reads what it fails at
     with pytest.raises(RuntimeError, match=r"Kpi/Open/Resource[\s\S]*AwsSolutions-SQS4"):
@@ -66,7 +67,7 @@ def test_two_synths_of_the_same_files_give_the_same_templates(
 ) -> None:
     import app as program
 
-    monkeypatch.setattr(layer_versions, "build_layer", lambda _name, _target: small_layers)
+    monkeypatch.setattr(BUILD_LAYER, lambda _name, _target: small_layers)
     assembly = program.build(new_app(stage="prod", python="3.13")).synth()
     for stack in assembly.stacks:
         assert json.loads(Path(stack.template_full_path).read_text()) == prod[stack.id]

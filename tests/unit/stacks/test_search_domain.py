@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.search_domain import SearchChoice
 from tests.unit.stacks.reading import Template, resources
 
 ARN = "arn:aws:es:eu-central-1:123456789012:domain/theirs"
@@ -203,4 +202,6 @@ def test_a_choice_that_lacks_something_is_named(new_app: Callable[..., Any], con
 
 
 def test_the_default_choice_is_to_have_no_store() -> None:
+    from stacks.constructs.search_domain import SearchChoice
+
     assert SearchChoice() == SearchChoice(endpoint="", domain_arn="", has_domain=False)
