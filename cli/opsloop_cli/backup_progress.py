@@ -67,17 +67,20 @@ def bars() -> Iterator[Bars]:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does: what it made half is removed, what it started is ended."""
+    """Let SIGTERM, and a terminal that is closed, end the block as Ctrl-C does: what it made half is removed, what it
+    started is ended."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    heard = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]  # nohup
     try:
-        earlier = signal.signal(signal.SIGTERM, stop)
+        earlier = {one: signal.signal(one, stop) for one in heard}
     except ValueError:  # not in the main thread: whoever runs us there stops us
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for one, handler in earlier.items():
+            signal.signal(one, handler)

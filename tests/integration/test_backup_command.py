@@ -232,7 +232,7 @@ def wait(process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
         assert process.returncode is None, process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_take_that_is_stopped_leaves_nothing(source: str, tmp_path: Path, number: signal.Signals):
     with psycopg.connect(source) as holder:
         holder.execute("LOCK TABLE customers IN ACCESS EXCLUSIVE MODE")  # the take waits for it

@@ -305,6 +305,7 @@ def test_every_reason_has_its_place_in_the_order(reasons: list[Reason]) -> None:
         ('could not extend file "base/5/1": No space left on device', Reason.TOO_LARGE),
         ("canceling statement due to statement timeout", Reason.TOO_LARGE),
         ('connection to server on socket "x" failed: No such file', Reason.NOT_STARTED),
+        ('could not open input file "x.dump": No such file or directory', Reason.NOT_STARTED),
         ('relation "t" does not exist', Reason.RESTORE_ERROR),
         ('could not access file "$libdir/postgis-3": No such file or directory', Reason.MISSING_EXTENSION),
     ],

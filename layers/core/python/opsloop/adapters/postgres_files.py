@@ -74,7 +74,7 @@ def _remove_stale(temporary: Path) -> None:
 
 
 def _unpack(path: Path, kind: Kind, folder: Path, limits: Limits, told: Told) -> Unpacked:
-    room = limits.disk_bytes
+    room, path = limits.disk_bytes, path.absolute()  # who restores it runs in another folder
     if kind in _PACKED:
         inner = _first(_inflated(path, kind, room))
         within = kind_of(inner)

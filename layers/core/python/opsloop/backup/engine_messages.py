@@ -23,7 +23,13 @@ _OURS = (
     "disk quota exceeded",
     "temp_file_limit",
 )
-_NOT_STARTED = ("connection to server", "could not connect", "server closed the connection", "the database system is")
+_NOT_STARTED = (
+    "could not open input file",
+    "connection to server",
+    "could not connect",
+    "server closed the connection",
+    "the database system is",
+)
 _KINDS = (
     (Reason.TRUNCATED, ("end of file", "unexpected end", "ends early")),
     (
