@@ -131,7 +131,10 @@ def test_the_history_has_a_point_per_audited_hour_and_of_a_day_the_worst(ask, wo
     assert (day["at"], day["rpo_s"], day["standing"]) == ("2026-11-21T10:30:00Z", 7500.0, "missed")
 
 
-@pytest.mark.parametrize("query", ["resolution=minute", "from=2026-01-01T00:00:00Z", "from=x", "limit=3"])
+WRONG = ["resolution=minute", "from=2026-01-01T00:00:00Z", "from=x", "limit=3", "to=0001-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize("query", [*WRONG, "to=9999-12-31T23:59:59-14:00", "from=0001-01-01T00:00:00%2B14:00"])
 def test_a_range_that_cannot_be_answered_is_refused_by_name(world, context, http_event, tokens, query):
     event = http_event("GET", "/v1/backups/orders/history", query=query, token=tokens["read"])
     answer = world[0].lambda_handler(event, context)

@@ -229,6 +229,8 @@ def test_parameters_are_read_by_kind(api, http_event, context):
         ("n=9&from=1", "service"),
         ("service=a&resolution=week&n=9&from=1", "resolution"),
         ("service=a&n=9&from=today", "from"),
+        ("service=a&n=9&from=1&to=0001-01-01T00:00:00Z", "to"),  # 90 days before it there is no time
+        ("service=a&n=9&from=0001-01-01T00:00:00%2B14:00", "from"),
     ]:
         answer = api.lambda_handler(http_event("GET", "/v1/read", query=broken), context)
         assert json.loads(answer["body"])["detail"].startswith(f"{field}:")

@@ -19,11 +19,12 @@ def parse_time(text: str, *, name: str) -> datetime:
     """
     try:
         moment = datetime.fromtimestamp(float(text), UTC) if _is_number(text) else datetime.fromisoformat(text)
+        in_utc = moment.astimezone(UTC)  # the first and the last day of all are none in every zone
     except (ValueError, OverflowError, OSError):
         raise InvalidInputError(f"{name}: {text!r} is not an ISO 8601 time such as 2026-11-21T08:00:00Z") from None
     if moment.tzinfo is None:
         raise InvalidInputError(f"{name}: {text!r} has no zone; write 2026-11-21T08:00:00Z or +01:00")
-    return moment.astimezone(UTC)
+    return in_utc
 
 
 def format_time(moment: datetime) -> str:

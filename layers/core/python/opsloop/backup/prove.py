@@ -72,7 +72,7 @@ def requested_job(event: Mapping[str, Any]) -> Job:
         asked_at = parse_time(detail["time"], name="time")
         correlation_id = str(detail.get("correlationid", ""))
         cause, request_id = Cause(data["cause"]), str(detail["id"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         text = f"not a request to verify a dump: {type(error).__name__}: {error}"
         raise InvalidInputError(text) from None
     return Job(name.dump_id, cause, asked_at, request_id=request_id, correlation_id=correlation_id)

@@ -44,7 +44,7 @@ def read_requested(body: str) -> Requested:
         data = detail["data"]
         slot, cause = parse_time(data["slot"], name="slot"), Cause(data["cause"])
         return Requested(str(data["database"]), slot, cause, str(detail.get("correlationid", "")))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(f"not a request for a dump: {type(error).__name__}: {error}") from None
 
 

@@ -17,6 +17,8 @@ from opsloop.errors import InvalidInputError, TooLargeError, UnsupportedMediaErr
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
+FIRST_YEAR, LAST_YEAR = 1970, 9_000
+
 
 @dataclass(frozen=True)
 class Request:
@@ -70,10 +72,16 @@ class Request:
         return int(value)
 
     def time(self, name: str, *, default: datetime | None = None) -> datetime:
-        """Return a query parameter that is a time, as ``clock.parse_time`` reads it."""
+        """Return a query parameter that is a time, as ``clock.parse_time`` reads it.
+
+        Handlers count days from it in both directions, so the first and the last years that there are are refused.
+        """
         if default is not None and name not in self.query:
             return default
-        return parse_time(self.text(name), name=name)
+        moment = parse_time(self.text(name), name=name)
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise InvalidInputError(f"{name}: {self.text(name)!r} is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+        return moment
 
     def json(self) -> dict[str, Any]:
         """Return the body, which must be a JSON object."""
