@@ -222,7 +222,7 @@ def test_pages_neither_repeat_nor_skip_while_lines_arrive(declined, ask) -> None
         ({"q": "x" * 1001}, "q"),
         ({"from_": "yesterday"}, "from"),
         ({"from_": "2020-01-01T00:00:00Z"}, "from"),
-        ({"to": "1960-01-01T00:00:00Z"}, "from"),
+        ({"to": "1960-01-01T00:00:00Z"}, "to"),
         ({"limit": "0"}, "limit"),
         ({"order": "best"}, "order"),
         ({"include": "hits,all"}, "include"),
