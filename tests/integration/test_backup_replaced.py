@@ -1,6 +1,7 @@
 """An object that is replaced while it is restored: the verdict is of the version that was restored, and of no other."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from opsloop.backup.stores import Job
 from opsloop.backup.verdict import verified
 from opsloop.dataclass import replace
 from tests.backup_memory import Bucket, FixedVerifier, Memory, dump_of
-from tests.integration.test_backup_faults import DUMP_ID, START, prove, world
+from tests.integration.test_backup_faults import DUMP_ID, START, prove, taker, world
 
 KEY = f"dumps/{DUMP_ID}"
 
@@ -69,3 +70,14 @@ def test_a_verdict_from_before_versions_were_written_down_counts_as_it_did():
     old = Verification("a", DUMP_ID, "orders", Cause.ARRIVAL, Verdict.PROVEN, None, "", START, START)
     assert verified(dump, old).verdict is Verdict.PROVEN
     assert verified(dump, replace(old, version="v2")) == dump
+
+
+def test_two_dumps_that_are_begun_in_one_second_are_two_objects(monkeypatch):
+    memory = Memory()
+    monkeypatch.setattr(memory, "clock", lambda: START)
+    for minutes in (0, 1):
+        taker(memory).take("orders", START + timedelta(minutes=minutes), Cause.REQUEST, "c")
+    first, second = memory.of("take")
+    assert first.dump_id != second.dump_id
+    assert {f"dumps/{one.dump_id}" for one in (first, second)} < memory.objects.keys()
+    assert len(memory.of("dump")) == 2

@@ -7,7 +7,7 @@ whoever follows a worker that was killed finds its unfinished upload, or the dum
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from opsloop.backup.arrival import ORIGIN, Stored, name_of, registered
@@ -208,12 +208,18 @@ class Taker:
 
     def _begun(self, database: Database, take: Take) -> Take:
         now = self._clock()
-        key = dump_key(database.name, now, Format(database.format))
+        key = self._free_key(database, now)
         began = replace(
             take, state=TakeState.TAKING, attempts=take.attempts + 1, started_at=now, ended_at=None, key=key,
             upload_id="", is_told=True,
         )  # fmt: skip
         return self._stores.takes.save(began)
+
+    def _free_key(self, database: Database, at: datetime) -> str:
+        """Return where a dump goes that is begun at ``at``: two of one second are not two versions of one object."""
+        while self._shelf.look(key := dump_key(database.name, at, Format(database.format))) is not None:
+            at += timedelta(seconds=1)
+        return key
 
     def _attempt(self, database: Database, take: Take) -> Taking:
         """Dump once; whatever fails, nothing of it stays in the bucket."""
