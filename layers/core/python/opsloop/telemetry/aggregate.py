@@ -6,6 +6,7 @@ float64: exact while they are whole numbers below 2**53 (104 days in nanoseconds
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from operator import attrgetter
 
 import numpy as np
@@ -60,6 +61,7 @@ class Aggregate:
         return np.repeat(np.arange(len(self)), np.diff(self.bucket_start))
 
 
+@cache
 def empty() -> Aggregate:
     """Return the aggregate of nothing."""
     return from_points((), _none(np.int32), _none(np.int64), _none(np.float64))

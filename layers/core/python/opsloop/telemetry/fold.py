@@ -13,6 +13,7 @@ from opsloop.clock import MINUTES_PER_HOUR, format_time, time_of
 from opsloop.dataclass import replace
 from opsloop.telemetry.aggregate import Aggregate, empty, merge, select
 from opsloop.telemetry.exemplar import Exemplar, keep_one_each
+from opsloop.telemetry.grouping import combine
 from opsloop.telemetry.limit import limit_series
 from opsloop.telemetry.model import LOG_START, Block, LateDataFolded, SeenService, Source
 from opsloop.telemetry.segment import Committed
@@ -130,9 +131,9 @@ def split_by_hour(cells: Aggregate) -> Mapping[Key, Aggregate]:
     number_of = {name: number for number, name in enumerate(names)}
     service = np.array([number_of[one.service] for one in cells.series])[cells.series_index]
     hour = cells.minute // MINUTES_PER_HOUR
-    keys, code = np.unique(np.stack([service, hour]), axis=1, return_inverse=True)
-    code = code.reshape(-1)
+    code, rows = combine((service, hour - int(hour.min())))
+    keys = sorted(zip(service[rows].tolist(), hour[rows].tolist(), range(len(rows)), strict=True))
     return {
         (names[which], start * MINUTES_PER_HOUR): merge([select(cells, code == number)])
-        for number, (which, start) in enumerate(keys.T.tolist())
+        for which, start, number in keys
     }
