@@ -27,9 +27,7 @@ class TakeTable:
 
     def of(self, database: str, *, since: datetime | None = None) -> Iterator[Take]:
         """Yield what was asked for of a database, the newest slot first, back to ``since``."""
-        first = time_key(since) if since else "0"
-        found = self._table.query(_takes(database), between=(first, "9"), ScanIndexForward=False, ConsistentRead=True)
-        return map(_take, found)
+        return map(_take, self._table.between_times(_takes(database), since=since))
 
     def save(self, take: Take) -> Take:
         """Write ``take`` over the revision that it was read at (0: as a new one) and return it as it is now.

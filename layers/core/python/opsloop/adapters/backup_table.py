@@ -40,10 +40,7 @@ class DumpTable:
 
         Whoever needs few stops early: they are read page by page.
         """
-        first, last = time_key(since) if since else "0", time_key(until) if until else "9"
-        found = self._table.query(
-            _pk(database), between=(first, last), ScanIndexForward=not newest_first, ConsistentRead=True
-        )
+        found = self._table.between_times(_pk(database), since=since, until=until, newest_first=newest_first)
         return map(_dump, found)
 
     def save(self, dump: Dump) -> Dump:
