@@ -54,6 +54,7 @@ class Recovery:
         self.obstacles: tuple[Obstacle, ...] = tuple(one for one in found if one.kind not in options.allowed)
         self._is_salvage = trust(chosen.dump) is Verdict.FAILED  # then half of it is what there is to be had
         self._phases: dict[str, float] = {}
+        self._is_made = False
 
     def document(self) -> dict[str, Any]:
         """Return the plan as JSON: the dump, what is lost, how long, where to, and what stands in the way."""
@@ -85,12 +86,13 @@ class Recovery:
         """
         with told_plainly():
             self._check_bytes(path, bars)
-            with self._step("create", bars):
-                remarks = self._prepare()
             try:
+                with self._step("create", bars):
+                    remarks = self._prepare()
                 restored, findings, compared = self._restore(path, bars)
             except BaseException:  # Ctrl-C too: no half database is left; raised again
-                self._give_up()
+                if self._is_made:
+                    self._give_up()
                 raise
         remarks += [f"harmless: {text}" for text in dict.fromkeys(restored.harmless[:HARMLESS_SHOWN])]
         if not restored.is_complete:
@@ -151,9 +153,20 @@ class Recovery:
         if self.options.create_roles and (roles := missing_roles(self.target, self.needs)):
             backup_engine.create_roles(self._dsn, roles)
             remarks.append(f"created without password or login: {', '.join(roles)}")
-        if not self.target.exists and (remark := backup_engine.create_database(self._dsn, self.chosen.manifest)):
+        if not self.target.exists and (remark := self._create()):
             remarks.append(remark)
         return remarks
+
+    def _create(self) -> str:
+        """Make the database; return a remark, or ""."""
+        try:
+            remark = backup_engine.create_database(self._dsn, self.chosen.manifest)
+        except KeyboardInterrupt:
+            found = backup_engine.read_target(self._dsn)  # the server may have come to its end with it
+            self._is_made = found.exists and not found.objects
+            raise
+        self._is_made = True
+        return remark
 
     def _give_up(self) -> str:
         """Remove the database if it was made for this; return what became of it."""

@@ -10,6 +10,7 @@ import pytest
 from opsloop.adapters.postgres_recover import Restored
 from opsloop.backup.model import Finding, Reason, Verdict
 from opsloop.errors import DependencyUnavailableError
+from opsloop_cli import backup_engine
 from tests.unit.backup.test_restore_plan import TARGET
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fake_backup import BODY, FakeEngine, installed, shelve
@@ -169,6 +170,29 @@ def test_ctrl_c_and_a_lost_server_leave_nothing_either(run: Run, engine: FakeEng
     engine.restored = error
     assert run(*FROM_SHELF, "--yes").exit_code != 0
     assert engine.done[-1] == "drop"
+
+
+@pytest.mark.parametrize(
+    ("exists", "objects", "ends"), [(True, (), ["drop"]), (True, ("table t",), []), (False, (), [])]
+)
+def test_a_database_that_the_server_had_just_made_when_it_was_stopped_is_dropped(
+    run: Run,
+    engine: FakeEngine,
+    shelf: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exists: bool,
+    objects: tuple[str, ...],
+    ends: list[str],
+):
+    engine.target = replace(TARGET, exists=False)
+
+    def stopped(_dsn: str, _manifest: object) -> str:
+        engine.target = replace(TARGET, exists=exists, objects=objects)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backup_engine, "create_database", stopped)
+    assert run(*FROM_SHELF, "--yes").exit_code != 0
+    assert engine.done == ends
 
 
 def test_a_database_that_was_there_is_never_dropped(run: Run, engine: FakeEngine, shelf: Path):
