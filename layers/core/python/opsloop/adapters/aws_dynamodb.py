@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from opsloop.adapters.aws_client import DYNAMODB, AwsError, JsonClient
-from opsloop.adapters.aws_record import time_key
 from opsloop.errors import ConflictError, DependencyUnavailableError
 
 MAX_KEYS, MAX_WRITES = 100, 25  # of one BatchGetItem, of one BatchWriteItem
@@ -90,16 +88,6 @@ class Table:
             condition, values[":prefix"] = f"{condition} AND begins_with(sk, :prefix)", {"S": prefix}
         for page in self.pages("Query", KeyConditionExpression=condition, ExpressionAttributeValues=values, **options):
             yield from page
-
-    def between_times(
-        self, pk: str, *, since: datetime | None = None, until: datetime | None = None, newest_first: bool = True
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the items under ``pk`` whose sort keys begin with times (``time_key``) in that span, without ``until``.
-
-        Whoever needs few stops early: they are read page by page.
-        """
-        first, last = time_key(since) if since else "0", time_key(until) if until else "9"
-        return self.query(pk, between=(first, last), ScanIndexForward=not newest_first, ConsistentRead=True)
 
     def pages(self, operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
         """Yield the items that Query or Scan finds, page by page (1 MB each, or as many items as its ``Limit``)."""

@@ -32,6 +32,11 @@ def time_key(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def time_keys(since: datetime | None, until: datetime | None = None) -> tuple[str, str]:
+    """Return between which keys those of ``since`` and later, and before ``until``, lie; None: without a bound."""
+    return time_key(since) if since else "0", time_key(until) if until else "9"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from opsloop.adapters.aws_dynamodb import IS_NEW, Table, place
-from opsloop.adapters.aws_record import body_of, record_of, time_key
+from opsloop.adapters.aws_record import body_of, record_of, time_key, time_keys
 from opsloop.backup.claim import Claim
 from opsloop.backup.take import Take
 from opsloop.dataclass import replace
@@ -27,7 +27,9 @@ class TakeTable:
 
     def of(self, database: str, *, since: datetime | None = None) -> Iterator[Take]:
         """Yield what was asked for of a database, the newest slot first, back to ``since``."""
-        return map(_take, self._table.between_times(_takes(database), since=since))
+        span = time_keys(since)
+        found = self._table.query(_takes(database), between=span, ScanIndexForward=False, ConsistentRead=True)
+        return map(_take, found)
 
     def save(self, take: Take) -> Take:
         """Write ``take`` over the revision that it was read at (0: as a new one) and return it as it is now.

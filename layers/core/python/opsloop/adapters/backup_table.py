@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from opsloop.adapters.aws_dynamodb import IS_NEW, Table, place
-from opsloop.adapters.aws_record import body_of, record_of, time_key
+from opsloop.adapters.aws_record import body_of, record_of, time_key, time_keys
 from opsloop.backup.model import Dump
 from opsloop.dataclass import replace
 
@@ -40,7 +40,8 @@ class DumpTable:
 
         Whoever needs few stops early: they are read page by page.
         """
-        found = self._table.between_times(_pk(database), since=since, until=until, newest_first=newest_first)
+        span = time_keys(since, until)
+        found = self._table.query(_pk(database), between=span, ScanIndexForward=not newest_first, ConsistentRead=True)
         return map(_dump, found)
 
     def save(self, dump: Dump) -> Dump:
