@@ -5,7 +5,7 @@ from opsloop.backup.prune import Pruner
 from opsloop.backup.retention import Plan, Rule
 from opsloop.catalog import RetentionClass
 from opsloop.dataclass import replace
-from tests.unit.backup.test_prune import NOW, WEEK, World, dump, run
+from tests.unit.backup.test_prune import NOW, SHELF, WEEK, World, dump, run
 from tests.unit.backup.test_retention import database
 
 ONE = RetentionClass("one", "full", mode="enforce", keep=1, minimum=1)
@@ -46,3 +46,27 @@ def test_a_dump_that_came_while_the_bucket_was_listed_is_not_gone():
     del world.objects["dumps/orders/new"]
     plan_of(world, WEEK)
     assert world.dumps["orders/new"].deleted_at == NOW
+
+
+def test_what_somebody_brought_back_by_hand_is_there_again_and_held():
+    world = World(SHELF)
+    run(world)
+    gone = world.dumps["orders/a"]
+    assert gone.deleted_at == NOW
+    world.objects[gone.key] = gone.version  # its delete marker was taken away, of which S3 tells nobody
+    world.objects["dumps/orders/b"] = "another version, whose arrival will be told"
+    run(world, days=1)
+    back = world.dumps["orders/a"]
+    assert (back.deleted_at, back.deleted_why, back.legal_hold, back.verdict) == (None, "", True, Verdict.PROVEN)
+    assert gone.key in world.objects
+    assert world.dumps["orders/b"].deleted_at == NOW
+    assert world.hidden.count(gone.key) == 1
+
+
+def test_what_was_deleted_while_the_bucket_was_listed_is_not_back():
+    world = World(SHELF)
+    before = world.there("orders")
+    run(world)
+    world.there = lambda _name: before  # type: ignore[method-assign]
+    plan_of(world, WEEK)
+    assert {name for name, one in world.dumps.items() if one.deleted_at} == {f"orders/{name}" for name in "abc"}

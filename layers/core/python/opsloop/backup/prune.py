@@ -101,12 +101,15 @@ class Pruner:
     def plan(self, database: Database, chosen: RetentionClass, now: datetime) -> Plan:
         """Return the plan for what is there, and record of each dump whose object is gone that it is gone.
 
-        A proof of an object that somebody else deleted must not count. One that is not listed may have come since.
+        A proof of an object that somebody else deleted must not count. What was deleted and is there was brought back by
+        somebody who took its delete marker away: it is held from now on.
         """
         there = self.bucket.there(database.name)
         for one in self.shelf.of(database.name):
-            if one.deleted_at is None and one.key not in there and not self.bucket.look(one.key).version:
-                self._note_gone(one, now)
+            if self._is_gone(one, there):
+                self._note(replace(one, deleted_at=now, deleted_why=GONE))
+            elif self._is_back(one, there):
+                self._note(replace(one, deleted_at=None, deleted_why="", legal_hold=True))
         return plan(chosen, self._copies(database, there), now)
 
     def carry_out(
@@ -152,6 +155,14 @@ class Pruner:
                 self._deleted(one, look.marker, now) if is_gone else self._stop(one, "deleting was switched off", now)
             )
         return tuple(ended)
+
+    def _is_gone(self, one: Dump, there: Mapping[str, str]) -> bool:
+        is_missing = one.deleted_at is None and one.key not in there
+        return is_missing and not self.bucket.look(one.key).version  # it may have come since they were listed
+
+    def _is_back(self, one: Dump, there: Mapping[str, str]) -> bool:
+        is_listed = one.deleted_at is not None and there.get(one.key, "") == one.version != ""
+        return is_listed and self.bucket.look(one.key).version == one.version  # not deleted since
 
     def _copies(self, database: Database, there: Mapping[str, str]) -> list[Copy]:
         """Return the dumps as retention sees them. What was found of a version that was replaced since counts no more.
@@ -212,10 +223,10 @@ class Pruner:
     def _stop(self, one: Deletion, why: str, now: datetime) -> Deletion:
         return self.deletions.end(replace(one, state=DeletionState.STOPPED, said=why, ended_at=now))
 
-    def _note_gone(self, one: Dump, now: datetime) -> None:
-        """Record that a dump's object is gone; where a deletion of ours is open, ending it will say why."""
+    def _note(self, dump: Dump) -> None:
+        """Record what the bucket says of a dump. Of one that is gone while a deletion is open, ending that says why."""
         try:
-            self.shelf.save(replace(one, deleted_at=now, deleted_why=GONE))
+            self.shelf.save(dump)
         except ConflictError:
             return  # somebody wrote it at this moment; the next run looks again
 
