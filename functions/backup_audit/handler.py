@@ -32,6 +32,9 @@ DUMPS_FOR, MOST_DUMPS = timedelta(days=120), 2_000  # half-hourly dumps: 41 days
 MOST_VERIFICATIONS, MOST_TAKES = 100, 50
 TAKES_FOR = timedelta(days=7)
 LATE = timedelta(minutes=20)  # the clock's audit of a database did not happen
+LATEST = timedelta(
+    days=1
+)  # that an event may come: an audit further ahead was of a wrong clock, and counts for nothing
 METRICS = {
     "backup_last_success_timestamp_seconds": "BackupAgeSeconds",
     "backup_last_proven_timestamp_seconds": "ProvenAgeSeconds",
@@ -98,7 +101,7 @@ def meant(event: dict[str, Any], now: datetime) -> list[Database]:
 def look_at(database: Database, now: datetime) -> Assessment | None:
     """Judge one database, keep what was found, and tell what is new; None if another audit is ahead of this one."""
     before = assessments.find(database.name)
-    if before is not None and before.judged_at > now:
+    if before is not None and now < before.judged_at <= now + LATEST:
         return None
     if before is not None and before.owed:  # the last audit ended before it had told everything
         bus.publish(events(database.name, before.owed, before.judged_at))

@@ -162,6 +162,14 @@ def test_an_audit_of_an_earlier_moment_changes_nothing(auditor, aws, context):
     assert aws.items("BACKUP_TABLE") == before
 
 
+def test_an_audit_of_a_wrong_clock_far_ahead_stops_none_of_those_that_follow(auditor, aws, context):
+    store(aws, dumps=good(), verifications=[verification(5 + 30 * at) for at in range(8)])
+    auditor.lambda_handler(clock(NOW + timedelta(days=900)), context)
+    assert auditor.assessments.find("orders").assessment["standing"] != "met"
+    assert auditor.lambda_handler(clock(NOW), context)["audited"] == 1
+    assert auditor.assessments.find("orders").assessment["standing"] == "met"
+
+
 def test_a_proof_that_is_nearly_a_week_old_is_asked_for_once_a_day(auditor, aws, context):
     weekly = replace(ORDERS, every_h=168, rpo_s=700_000.0)
     declare(auditor, weekly)

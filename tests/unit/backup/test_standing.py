@@ -67,6 +67,9 @@ def test_a_database_that_was_not_audited_or_not_lately_is_unknown():
     assert database_json(ORDERS, good, NOW + timedelta(minutes=45))["standing"] == "met"
     late = database_json(ORDERS, good, NOW + timedelta(minutes=46))
     assert (late["standing"], late["summary"][:44]) == ("unknown", "The last audit was at 2026-11-21 08:30 UTC, ")
+    assert database_json(ORDERS, good, NOW - timedelta(minutes=2))["standing"] == "met"
+    ahead = database_json(ORDERS, good, NOW - timedelta(minutes=3))
+    assert (ahead["standing"], "yet to come" in ahead["summary"]) == ("unknown", True)
 
 
 def test_gauges_have_base_units_and_leave_out_what_is_not_known():

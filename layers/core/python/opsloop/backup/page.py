@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from opsloop.backup.audited import Audited
-from opsloop.backup.freshness import next_due
+from opsloop.backup.freshness import MAX_SKEW_S, next_due
 from opsloop.backup.model import Dump
 from opsloop.backup.standing import Standing
 from opsloop.backup.wording import moment, span
@@ -18,6 +18,7 @@ from opsloop.clock import format_time, parse_time
 
 AUDITED_WITHIN = timedelta(minutes=45)
 """Three audits that did not happen, and how things stand is not known any more."""
+AHEAD = timedelta(seconds=MAX_SKEW_S)
 NO_AUDIT = "This database was not audited yet; that happens every 15 minutes."
 
 
@@ -38,7 +39,7 @@ def database_json(database: Database, audited: Audited | None, now: datetime) ->
         "next_due": format_time(next_due(database, now)),
     }
     found = dict(audited.assessment) if audited else _nothing()
-    if audited is not None and now - audited.judged_at > AUDITED_WITHIN:
+    if audited is not None and not -AHEAD <= now - audited.judged_at <= AUDITED_WITHIN:
         found |= _outdated(found, audited.judged_at, now)
     since = _since(audited, found["standing"])
     return {**found, **facts, "since": since, "gauges": gauges(database, found, now)}
@@ -142,8 +143,9 @@ def _nothing() -> dict[str, Any]:
 
 
 def _outdated(found: Mapping[str, Any], judged_at: datetime, now: datetime) -> dict[str, Any]:
-    age = span((now - judged_at).total_seconds())
-    was = f"The last audit was at {moment(judged_at)}, {age} ago: how it stands now is not known."
+    age = (now - judged_at).total_seconds()
+    when = f"{span(age)} ago" if age > 0 else "which is yet to come"
+    was = f"The last audit was at {moment(judged_at)}, {when}: how it stands now is not known."
     return {"standing": Standing.UNKNOWN.value, "summary": f"{was} Then: {found['summary']}"}
 
 

@@ -101,8 +101,8 @@ class Pruner:
     def plan(self, database: Database, chosen: RetentionClass, now: datetime) -> Plan:
         """Return the plan for what is there, and record of each dump whose object is gone that it is gone.
 
-        A proof of an object that somebody else deleted must not count. What was deleted and is there was brought back by
-        somebody who took its delete marker away: it is held from now on.
+        A proof of an object that somebody else deleted must not count. What was deleted and is there again was brought
+        back by somebody who took its delete marker away: it is held from now on.
         """
         there = self.bucket.there(database.name)
         for one in self.shelf.of(database.name):
