@@ -14,8 +14,9 @@ from opsloop.adapters import postgres_server
 from opsloop.adapters.postgres_amcheck import Amcheck
 from opsloop.adapters.postgres_binaries import BinariesMissingError
 from opsloop.adapters.postgres_files import DumpFiles
+from opsloop.adapters.postgres_folder import PREFIX
 from opsloop.adapters.postgres_restore import PostgresEngine, verifier_here
-from opsloop.adapters.postgres_server import PREFIX, Server
+from opsloop.adapters.postgres_server import Server
 from opsloop.backup.contents import Contents
 from opsloop.backup.model import Reason, Verdict, Verification
 from opsloop.backup.needs import of_archive

@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -91,9 +90,7 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -260,10 +257,8 @@ class Server:
             self.passed = self._watcher.passed
             if self.is_running and self.passed is None:
                 self._watcher.look()
-            self.peak_memory_bytes, self.peak_disk_bytes = (
-                self._watcher.peak_memory_bytes,
-                self._watcher.peak_disk_bytes,
-            )
+            self.peak_memory_bytes = self._watcher.peak_memory_bytes
+            self.peak_disk_bytes = self._watcher.peak_disk_bytes
             self._watcher = None
         self._end()
         self._process = None
