@@ -4,11 +4,13 @@ import pytest
 
 from opsloop.adapters.backup_table import DumpTable
 from tests.integration.backup_pruning import (  # noqa: F401 -- fixtures among them
+    NOW,
     agree,
     ask,
     the_run,
     the_shelf,
     the_world,
+    there,
 )
 from tests.integration.described import as_described
 
@@ -108,3 +110,17 @@ def test_samples_of_holds_are_answered(world, shelf, event, context):
     handler = world()
     assert handler.lambda_handler(event("backup_prune/hold"), context)["statusCode"] == 200
     assert handler.lambda_handler(event("backup_prune/release"), context)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("name", ["Montag früh", "a+b", "50%25 off", "q?x=1&y#z"])
+def test_names_that_urls_write_otherwise_are_deleted_and_brought_back(aws, world, shelf, run, name):
+    shelf(name, 30), shelf("c", 2), shelf("d", 1)
+    handler = world()
+    assert run(handler)["deleted"] == 1
+    assert there(aws) == {"c", "d"}
+    (deletion,) = handler.deletions.of("orders")
+    body = handler.objects.look(deletion.key)
+    assert not body.version
+    handler.keeper.undo(deletion.deletion_id, NOW, "ada")
+    assert there(aws) == {name, "c", "d"}
+    assert aws.objects("BACKUP_BUCKET")[deletion.key] == name.encode() * 10

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from opsloop.adapters.aws_client import AwsError, ObjectClient
 
@@ -82,7 +83,7 @@ class VersionedObjects(ObjectClient):
 
     def copy_back(self, key: str, version: str) -> str:
         """Make an old version the newest again, at most 5 GB; return the new version's id."""
-        source = f"/{self._name}/{key}?versionId={version}"
+        source = f"/{self._name}/{quote(key)}?versionId={quote(version, safe='')}"  # a header, which S3 decodes
         return self._request("PUT", key, {"x-amz-copy-source": source}, b"").headers.get("x-amz-version-id", "")
 
 
