@@ -13,6 +13,7 @@ import pytest
 from opsloop.adapters import postgres_server
 from opsloop.adapters.postgres_amcheck import Amcheck
 from opsloop.adapters.postgres_binaries import BinariesMissingError
+from opsloop.adapters.postgres_check import Checks
 from opsloop.adapters.postgres_files import DumpFiles
 from opsloop.adapters.postgres_folder import PREFIX
 from opsloop.adapters.postgres_restore import PostgresEngine, verifier_here
@@ -109,3 +110,18 @@ def test_a_database_that_cannot_be_entered_is_not_called_sound(embedded_server: 
         Amcheck(embedded_server, "nowhere", 60.0).outcome()
     assert caught.value.reason is Reason.NOT_STARTED
     assert '"nowhere" does not exist' in caught.value.message
+
+
+def test_the_check_begins_with_the_largest_table_of_which_nobody_knew(
+    embedded_server: Server, fresh_database: str
+) -> None:
+    with psycopg.connect(embedded_server.dsn(fresh_database)) as connection:
+        connection.execute("create table large as select i, repeat('x', 100) as v from generate_series(1, 2000) i")
+    checks = Checks(embedded_server, fresh_database, Limits())
+    checks.begin_check()
+    assert checks.check(lambda *_: None).findings == ()
+    checks.close()
+    with psycopg.connect(embedded_server.dsn(fresh_database)) as connection:
+        known = connection.execute("select relpages, pg_relation_size(oid) from pg_class where relname = 'large'")
+        pages, size = known.fetchone() or (0, 0)
+    assert pages * 8192 == size > 200_000
