@@ -280,7 +280,8 @@ def restore(path: Path, dsn: str, *, jobs: int, no_owner: bool, bars: "Bars") ->
     from opsloop.adapters import postgres_recover
     from opsloop.adapters.postgres_binaries import tools
     from opsloop.adapters.postgres_files import DumpFiles
-    from opsloop.backup.archive import HEAD_BYTES
+    from opsloop.adapters.postgres_restore import SECTIONS
+    from opsloop.backup.archive import HEAD_BYTES, Kind
     from opsloop.backup.wanted import Limits
 
     programs = tools()
@@ -295,13 +296,16 @@ def restore(path: Path, dsn: str, *, jobs: int, no_owner: bool, bars: "Bars") ->
                 programs.psql, chunks, dsn, variables=programs.environment, no_owner=no_owner
             )
         entries, done = len(dump.contents.entries) if dump.contents else 0, iter(range(1, sys.maxsize))
+        is_tar = dump.kind is Kind.TAR and dump.path.is_file()
+        is_split = jobs > 1 and not is_tar and dump.contents is not None and dump.contents.fires_early
         return postgres_recover.restore_archive(
             programs.pg_restore,
             dump.path,
             dsn,
             variables=programs.environment,
-            jobs=jobs,
+            jobs=1 if is_tar else jobs,
             no_owner=no_owner,
+            sections=SECTIONS if is_split else ((),),
             step=lambda _what: bars.told("restore", next(done), entries),
         )
 

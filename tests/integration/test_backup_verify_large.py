@@ -126,6 +126,7 @@ def test_large_dumps_are_restored_by_two_workers(
     found = verifying.file(path, source.manifest(path), source_name=source.name)
     assert (found.findings, found.verdict) == ((), Verdict.PROVEN)
     assert "--jobs=2" in started[0]
+    assert ["--section=post-data" in one for one in started[:2]] == [False, True]  # triggers of partitioned tables
     monkeypatch.chdir(path.parent)  # the workers open the file by its name, and run in another folder
     named = verifying.file(Path(path.name), source.manifest(path), source_name=source.name)
     assert (named.findings, named.verdict) == ((), Verdict.PROVEN)

@@ -73,3 +73,6 @@ COMMENT ON CAST (text AS integer[]) IS 'made by a superuser';
 
 CREATE TABLE people (who regrole);
 INSERT INTO people VALUES ('postgres'), ('app_of_everything');
+
+CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no row comes here after its trigger'; END $$;
+CREATE TRIGGER refused BEFORE INSERT ON parts FOR EACH ROW EXECUTE FUNCTION refused();

@@ -1,11 +1,13 @@
 """What pg_restore and psql say is judged, and what text psql is given."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsloop.adapters import postgres_recover
 from opsloop.adapters.postgres_recover import as_sql, judge
 
 # as pg_restore 18.6 and psql 18.6 wrote them, restoring to PostgreSQL 15.18
@@ -87,3 +89,21 @@ def test_every_line_stays_at_its_place_however_the_text_arrives(size: int, no_ow
     found = given_to_psql(TEXT, size, no_owner=no_owner)
     assert found.count(b"\n") == TEXT.count(b"\n")
     assert found == given_to_psql(TEXT, 10_000, no_owner=no_owner)
+
+
+@pytest.mark.parametrize(("first", "ran"), [(0, 2), (1, 1)])
+def test_a_restore_in_sections_is_one_and_ends_where_it_breaks_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, ran: int
+) -> None:
+    program = tmp_path / "pg_restore"
+    program.write_text(
+        f'#!/bin/sh\necho x >> {tmp_path}/runs\necho "pg_restore: error: at $#" >&2\n'
+        f'for one; do [ "$one" = --section=data ] && exit {first}; done\nexit 0\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(postgres_recover, "environment", lambda _dsn: {"PATH": "/usr/bin:/bin"})
+    sections = (("--section=data",), ("--section=post-data",))
+    options = {"variables": {}, "jobs": 4, "no_owner": False, "step": lambda _what: None, "sections": sections}
+    found = postgres_recover.restore_archive(program, tmp_path / "x", "dbname=x", **options)  # type: ignore[arg-type]
+    assert (tmp_path / "runs").read_text() == "x\n" * ran
+    assert (found.is_complete, len(found.errors)) == (not first, ran)

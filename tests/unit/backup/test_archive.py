@@ -162,3 +162,16 @@ def test_an_archive_is_written_anew_without_its_compression() -> None:
 )
 def test_a_major_version_is_read_from_what_a_server_calls_itself(said: str, number: int | None) -> None:
     assert major(said) == number
+
+
+@pytest.mark.parametrize(
+    ("table", "trigger", "fires"),
+    [
+        ("CREATE TABLE p (id integer) PARTITION BY RANGE (id);", "TRIGGER", True),
+        ("CREATE TABLE p (id integer);", "TRIGGER", False),
+        ("CREATE TABLE p (id integer) PARTITION BY RANGE (id);", "INDEX", False),
+    ],
+)
+def test_triggers_of_partitioned_tables_wait_for_no_rows(table: str, trigger: str, fires: bool) -> None:
+    raw = archive([Item("TABLE", "public", "p", table), Item(trigger, "public", "p t", "CREATE TRIGGER t;")])
+    assert read_contents(io.BytesIO(raw)).fires_early is fires

@@ -47,14 +47,16 @@ class Restored:
 
 
 def restore_archive(
-    program: Path, path: Path, dsn: str, *, variables: Mapping[str, str], jobs: int, no_owner: bool, step: Step
-) -> Restored:
+    program: Path, path: Path, dsn: str, *, variables: Mapping[str, str], jobs: int, no_owner: bool, step: Step,
+    sections: Sequence[Sequence[str]] = ((),),
+) -> Restored:  # fmt: skip
     """Restore a custom or tar archive, or a folder of the directory format, by ``pg_restore``.
 
-    ``variables`` are the environment of the program; what ``dsn`` says is added to it.
+    ``variables`` are the environment of the program; what ``dsn`` says is added to it. ``sections`` are options of
+    runs, one after the other; more than one ``jobs`` a file in tar format cannot have.
     """
     options = ["--no-owner", "--no-privileges"] if no_owner else []
-    parallel = [f"--jobs={jobs}"] if jobs > 1 and not _is_tar(path) else []
+    parallel = [f"--jobs={jobs}"] if jobs > 1 else []
     command = [
         str(program),
         "--verbose",
@@ -64,7 +66,13 @@ def restore_archive(
         f"--dbname={_only_name(dsn)}",
         str(path),
     ]
-    return _run(command, {**variables, **environment(dsn)}, None, step)
+    done = Restored(is_complete=True, errors=(), harmless=())
+    for section in sections:
+        one = _run([*command, *section], {**variables, **environment(dsn)}, None, step)
+        done = Restored(one.is_complete, done.errors + one.errors, done.harmless + one.harmless)
+        if not done.is_complete:
+            break
+    return done
 
 
 def restore_plain(
@@ -102,10 +110,6 @@ def analyze(dsn: str) -> None:
 def _only_name(dsn: str) -> str:
     """Return a connection string with nothing but the database's name: the rest travels in the environment."""
     return psycopg.conninfo.make_conninfo(dbname=database_of(dsn))
-
-
-def _is_tar(path: Path) -> bool:
-    return path.is_file() and path.suffix == ".tar"
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str], chunks: Iterable[bytes] | None, step: Step) -> Restored:

@@ -46,6 +46,8 @@ _LOCKS = {"max_locks_per_transaction": "1024"}  # for each of some 20 sessions t
 # a second core counts rows beside the first, as a server that people use would
 _PARALLEL = {"max_worker_processes": "4", "max_parallel_workers": "2", "max_parallel_workers_per_gather": "1"}
 _ONE_BUILDS = {"PGOPTIONS": "-c max_parallel_maintenance_workers=1"}  # and builds an index, unless a second worker does
+SECTIONS = (("--section=pre-data", "--section=data"), ("--section=post-data",))
+"""What several workers restore one behind the other where triggers could be made too early."""
 _NO_NAMES = ("", "postgres", "template0", "template1")
 _PG_RESTORE = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions", "--no-security-labels")
 
@@ -186,10 +188,16 @@ class RestoredCopy(Checks):
         path = self._dump.path
         if is_worth_two(self._dump):
             looks = count()
-            return self._run(
-                [*command, "--jobs=2", path],
-                look=lambda: None if next(looks) % 20 else told(self.server.disk_bytes, 0.0),
-            )
+            said = ""
+            for part in SECTIONS if self._dump.contents and self._dump.contents.fires_early else ((),):
+                status, errors = self._run(
+                    [*command, *part, "--jobs=2", path],
+                    look=lambda: None if next(looks) % 20 else told(self.server.disk_bytes, 0.0),
+                )
+                said += errors
+                if status:
+                    break
+            return status, said
         is_small = len(self._needs.keep) <= MAX_IN_ONE
         command.append("--single-transaction" if is_small else "--transaction-size=1000")
         if path.is_dir():

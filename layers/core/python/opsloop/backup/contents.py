@@ -56,6 +56,16 @@ class Contents:
         """Return the encoding of the database that was dumped, ``UTF8`` where it is not said."""
         return next((_quoted(one.definition) for one in self.entries if one.kind == "ENCODING"), "UTF8")
 
+    @property
+    def fires_early(self) -> bool:
+        """Return whether several workers of pg_restore may make triggers before the rows that must not fire them.
+
+        What is made behind rows waits for those of its own table. A partitioned one has none, so that its triggers,
+        which are its partitions' as well, wait for nothing.
+        """
+        is_partitioned = any("PARTITION BY" in one.definition for one in self.of_kind("TABLE"))
+        return is_partitioned and bool(self.of_kind("TRIGGER"))
+
     def of_kind(self, *kinds: str) -> list[Entry]:
         """Return the entries of the kinds."""
         return [one for one in self.entries if one.kind in kinds]
