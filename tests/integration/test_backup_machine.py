@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from opsloop.adapters.backup_machine import SPARE_DISK, Machine
 
 
@@ -26,6 +28,13 @@ def test_a_dump_is_there_while_it_is_worked_on_and_gone_behind_it(tmp_path):
         assert path.read_bytes() == b"PGDMP"
         assert path.name == "orders.dump"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["ü" * 300 + ".dump", "a\0b.dump", "-rf.dump", "x" * 1_000 + ".sql.gz"])
+def test_a_name_that_no_file_system_takes_is_shortened_and_keeps_its_ending(tmp_path, name):
+    with machine(tmp_path).file(name) as (path, file):
+        file.write(b"abc")
+        assert path.name.endswith(name[-5:].replace("\0", "_"))
 
 
 def test_what_a_killed_worker_left_is_swept_and_what_others_work_on_stays(tmp_path):

@@ -14,6 +14,7 @@ from opsloop.backup.wanted import MIB, Limits
 
 SPARE_DISK, SPARE_MEMORY = 256 * MIB, 384 * MIB  # for everything but PostgreSQL
 PREFIX = "opsloop-dump-"  # of the folders that dumps are put into
+MOST_NAME_BYTES = 200  # a file system takes 255
 YOUNG_S = 60.0  # a folder may not be locked yet
 SPARE_S = 45.0  # to write the verdict, and for the next attempt to find the disk empty
 
@@ -58,7 +59,7 @@ class Machine:
             _lock(Path(folder)).open("wb") as held,
         ):
             fcntl.flock(held, fcntl.LOCK_EX)
-            path = Path(folder) / name[-200:]
+            path = Path(folder) / name.replace("\0", "_").encode()[-MOST_NAME_BYTES:].decode(errors="ignore")
             with path.open("wb") as file:
                 yield path, file
 
