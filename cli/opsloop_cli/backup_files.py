@@ -38,7 +38,8 @@ class FileSink:
 
     def abort(self) -> None:
         """Remove what was written; no file remains. Safe to call again."""
-        self._stream.close()
+        with suppress(OSError):  # of a full disk: what is still in the buffer is not wanted either
+            self._stream.close()
         for path in self._made:
             path.unlink(missing_ok=True)
 

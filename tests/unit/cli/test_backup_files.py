@@ -195,6 +195,15 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path):
         read_shelf(tmp_path / "nowhere")
 
 
+def test_a_full_disk_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    sink = FileSink(tmp_path / NAME)
+    with Path("/dev/full").open("wb") as full:
+        full.write(b"in the buffer")
+        monkeypatch.setattr(sink, "_stream", full)
+        sink.abort()
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", ["", "backups"])
 def test_where_no_opsloop_is_known_the_dumps_of_this_folder_are_meant(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
