@@ -197,10 +197,10 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path):
 
 def test_a_full_disk_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     sink = FileSink(tmp_path / NAME)
-    with Path("/dev/full").open("wb") as full:
-        full.write(b"in the buffer")
-        monkeypatch.setattr(sink, "_stream", full)
-        sink.abort()
+    sink._stream.close()
+    monkeypatch.setattr(sink, "_stream", Path("/dev/full").open("wb"))
+    sink.write(b"in the buffer")
+    sink.abort()
     assert names(tmp_path) == []
 
 
