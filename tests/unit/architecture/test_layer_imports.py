@@ -58,7 +58,7 @@ class EmptyCloud(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer how a function is set up, what a bucket holds, or with an empty object."""
-        if "list-type=2" in self.path:
+        if "list-type=2" in self.path or "versions=" in self.path:
             self._answer(b"<ListBucketResult/>")
             return
         is_function = self.path.startswith("/2015-03-31/functions/")
