@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 20
 NO_BOUND = 1 << 62
-VERIFY_S = 86_400.0  # a person stops it with Ctrl-C
+VERIFY_S, VERIFY_BYTES_PER_S = 600.0, 1e5  # a restore slower than a hundredth of what is usual never ends
 VERIFY_MEMORY = 8 << 30
 CODES = {
     Verdict.PROVEN: ExitCode.OK,
@@ -152,6 +152,7 @@ def wanted(file: Path, expected: "Expected", now: datetime, max_age_s: float | N
     from opsloop.backup.shelf import named_in
     from opsloop.backup.wanted import Limits, Wanted
 
+    seconds = VERIFY_S + file.stat().st_size / VERIFY_BYTES_PER_S
     return Wanted(
         database=expected.database or named_in(file.name)[0],
         source_name=expected.source_name,
@@ -159,7 +160,7 @@ def wanted(file: Path, expected: "Expected", now: datetime, max_age_s: float | N
         now=now,
         max_age_s=max_age_s,
         cause=Cause.REQUEST,
-        limits=Limits(seconds=VERIFY_S, statement_s=VERIFY_S, disk_bytes=_half_free(), memory_bytes=VERIFY_MEMORY),
+        limits=Limits(seconds=seconds, statement_s=seconds, disk_bytes=_half_free(), memory_bytes=VERIFY_MEMORY),
         where="command",
         verification_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}",
         dump_id=file.name,

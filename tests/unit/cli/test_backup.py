@@ -53,6 +53,14 @@ def test_a_verification_is_one_json_object_with_its_phases_by_name(run: Run, eng
     assert {"findings", "compared", "messages", "peak_memory_bytes", "restored_bytes", "sha256"} <= told.keys()
 
 
+def test_a_restore_that_never_ends_is_ended(run: Run, engine: FakeEngine, dump: Path):
+    with dump.open("r+b") as file:
+        file.truncate(3_000_000)
+    run("backup", "verify", str(dump))
+    limits = engine.done[0][2].limits
+    assert (limits.seconds, limits.statement_s) == (600 + 30, 600 + 30)
+
+
 def test_what_nobody_foresaw_is_unknown_and_still_one_json_object(
     run: Run, dump: Path, monkeypatch: pytest.MonkeyPatch
 ):
