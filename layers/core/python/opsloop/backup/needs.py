@@ -113,8 +113,11 @@ def not_compared(left_out: Iterable[str]) -> set[str]:
     return kinds
 
 
-_MAKERS = ("must be superuser to create a base type", "only superuser can define a leakproof function")
-_MAKERS += ("aggregate transition data type cannot be internal",)
+_MAKERS = (
+    "must be superuser to create a base type",
+    "only superuser can define a leakproof function",
+    "aggregate transition data type cannot be internal",
+)
 _FOLLOWS = (  # what is said where something needs what was left out
     ("access methods", r'access method ".*" does not exist|invalid value for parameter "default_table_access_method"'),
     ("casts", r"cannot be cast|cannot cast|operator does not exist|is of type .* but expression is of type"),
