@@ -27,7 +27,7 @@ from opsloop.log.model import LogRecord
 from opsloop.telemetry.model import LOG_RECORDS
 from tests.conftest import EVENTS
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "otlp"
+DATA = Path(__file__).parents[1] / "data" / "otlp"
 NS_PER_MINUTE = 60_000_000_000
 
 

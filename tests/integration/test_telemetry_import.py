@@ -13,9 +13,8 @@ from opsloop.errors import ConflictError, DependencyUnavailableError, InvalidInp
 from opsloop.telemetry import importing
 from opsloop.telemetry.model import LOG_START
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "otlp"
+SAMPLES = Path(__file__).parents[1] / "data" / "otlp"
 AT_NS = 1_795_212_907_000_000_000  # 22:15:07 of the sample event's day
-real_samples = pytest.mark.skipif(not SAMPLES.exists(), reason="the samples are not beside this repository")
 
 
 @pytest.fixture
@@ -209,7 +208,6 @@ def test_what_firehose_could_not_deliver_is_read_from_its_backup(importer, store
     assert list(aws.objects("QUARANTINE_BUCKET").values()) == [lines[-1].encode()]
 
 
-@real_samples
 @pytest.mark.parametrize("name", ["cloudwatch-otel1.bin", "cloudwatch-json.ndjson"])
 def test_the_sample_deliveries_of_a_metric_stream_are_counted_to_the_last_measurement(importer, stored, context, name):
     importer.lambda_handler(stored((SAMPLES / name).read_bytes(), f"import/{name}"), context)

@@ -62,6 +62,7 @@ PROVEN: dict[str, Any] = {
     "verdict": "proven",
     "reason": None,
     "detail": "Restored, and equal to its manifest.",
+    "started_at": "2026-11-21T18:01:00Z",
     "ended_at": "2026-11-21T18:03:00Z",
     "taken_at": "2026-11-21T18:00:00Z",
     "findings": [],

@@ -230,3 +230,16 @@ def test_without_a_console_links_lead_to_the_api_and_the_page_is_named():
 def test_an_event_that_cannot_be_told_is_refused_by_the_name_of_its_field(kind, data, said):
     with pytest.raises(InvalidInputError, match=said):
         read(kind, data)
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "until"),
+    [
+        ("2026-11-21T18:00:00Z", "2026-11-21T18:00:00Z"),
+        ("2026-11-22T03:00:00Z", "2026-11-21T18:01:00Z"),  # by a clock nine hours ahead: the restore began at 18:01
+        (None, None),
+    ],
+)
+def test_what_a_proof_makes_recoverable_is_never_later_than_the_restore(taken_at: str | None, until: str | None):
+    found = read("backup.verified", {"database": "orders", "verification": {**PROVEN, "taken_at": taken_at}})
+    assert found.data["recoverable"]["until"] == until

@@ -1,5 +1,6 @@
 """Databases, objectives, retention classes and disasters: what is filled in, and what is refused with which words."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,15 @@ def test_a_mistake_is_named_with_what_would_be_right(tmp_path: Path, text: str, 
     with pytest.raises(SourceError) as caught:
         compiled(tmp_path, text)
     assert [said in fault for fault in caught.value.faults] == [True]
+
+
+def test_a_database_is_not_called_as_a_path_of_the_api(tmp_path: Path) -> None:
+    stack = Path(__file__).parents[3] / "stacks" / "backup_stack.py"
+    taken = set(re.findall(r'"[A-Z]+ /v1/backups/([a-z]+)', stack.read_text(encoding="utf-8")))
+    assert "drills" in taken
+    for name in taken:
+        with pytest.raises(SourceError, match="taken by paths of the API"):
+            compiled(tmp_path, f"databases:\n  - {{name: {name}, service: web, tier: 1}}\n")
+        assert (
+            f"{name}-1" in compiled(tmp_path, f"databases:\n  - {{name: {name}-1, service: web, tier: 1}}\n").databases
+        )

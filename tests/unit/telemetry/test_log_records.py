@@ -20,7 +20,7 @@ from opsloop.telemetry.model import LOG_RECORDS, SEVERITIES
 from opsloop.telemetry.segment import Segment, StreamRecord
 from opsloop.telemetry.shard_log import ShardLog, padded
 
-DATA = Path(__file__).parents[4] / "shared" / "data" / "otlp"
+DATA = Path(__file__).parents[2] / "data" / "otlp"
 UNDECLARED = Service("", 4, "", "", "", (), 2_000, 0.05, is_declared=False)
 OPENED = replace(UNDECLARED, name="old", backfill_from="2026-11-01")
 CATALOG = Catalog({"old": OPENED}, UNDECLARED)

@@ -23,7 +23,7 @@ from opsloop.backup.model import (
     VerificationFailed,
 )
 from opsloop.catalog import Database
-from opsloop.clock import parse_time
+from opsloop.clock import format_time, parse_time
 from opsloop.errors import InvalidInputError
 
 DRILL_FAILED, DRILL_PASSED = "backup.drill_failed", "backup.drill_passed"
@@ -92,9 +92,13 @@ def _objective(kind: str, data: Mapping[str, Any], time: datetime, service: str,
 
 
 def _proven(verification: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the proof that ended something changes of what is told: what could be had back is its dump now."""
+    """Return what the proof that ended something changes of what is told: what could be had back is its dump now.
+
+    A dump made elsewhere says when by a clock without a zone: never later than the moment when it was there already.
+    """
+    ends = [parse_time(str(at), name=name) for name in ("taken_at", "started_at") if (at := verification.get(name))]
     recoverable = {
-        "until": verification.get("taken_at"),
+        "until": format_time(min(ends)) if verification.get("taken_at") else None,
         "by": "dump",
         "is_proven": True,
         "restore_s": verification.get("restore_s"),
