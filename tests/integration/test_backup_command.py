@@ -216,12 +216,15 @@ def test_what_a_role_may_not_do_stops_a_restore_before_it_begins(
 
 
 def started_by_hand(arguments: list[str]) -> subprocess.Popen[bytes]:
-    """Start a process that SIGINT ends, as at a terminal: what a shell starts in the background never hears it."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler is not inherited, being ignored is
+    """Start a process that hears signals as at a terminal: in a shell's background, or after nohup, it would not."""
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler is not inherited, being ignored is
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     finally:
-        signal.signal(signal.SIGINT, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def wait(process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:

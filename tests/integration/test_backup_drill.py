@@ -16,6 +16,7 @@ from opsloop.backup.drill import Drill, Trial, run
 from opsloop.backup.model import Verdict, Verification
 from tests.integration.backup_pruning import Bus
 
+pytestmark = pytest.mark.xdist_group("drill")  # one night for all
 NOW = datetime(2026, 11, 21, 2, 40, tzinfo=UTC)  # of the scheduled sample
 
 

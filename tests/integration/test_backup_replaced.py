@@ -11,6 +11,7 @@ from opsloop.backup.model import Cause, Dump, Reason, Verdict, Verification
 from opsloop.backup.stores import Job
 from opsloop.backup.verdict import verified
 from opsloop.dataclass import replace
+from opsloop.errors import TransientError
 from tests.backup_memory import Bucket, FixedVerifier, Memory, dump_of
 from tests.integration.test_backup_faults import DUMP_ID, START, prove, taker, world
 
@@ -81,3 +82,12 @@ def test_two_dumps_that_are_begun_in_one_second_are_two_objects(monkeypatch):
     assert first.dump_id != second.dump_id
     assert {f"dumps/{one.dump_id}" for one in (first, second)} < memory.objects.keys()
     assert len(memory.of("dump")) == 2
+
+
+def test_a_bucket_that_has_every_key_is_asked_a_minute_of_them_and_no_more(monkeypatch):
+    memory, asked = Memory(), list[str]()
+    monkeypatch.setattr(Bucket, "look", lambda _, key: asked.append(key) or object())
+    with pytest.raises(TransientError, match="at each of the 59 before it"):
+        taker(memory).take("orders", START, Cause.REQUEST, "c")
+    assert len(asked) == len(set(asked)) == 60
+    assert memory.of("dump") == []

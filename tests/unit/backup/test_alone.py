@@ -37,7 +37,7 @@ ASKED = "select current_user, current_setting('TimeZone'), current_setting('Date
 
 def answers(server: Server) -> object:
     """Return what a session says of itself."""
-    with server.connect("postgres", ADMIN) as connection:
+    with server.connect(user=ADMIN) as connection:
         return connection.execute(ASKED).fetchone(), connection.info.encoding
 
 
@@ -55,7 +55,7 @@ def test_a_session_with_our_server_is_the_same_whatever_the_environment_says(
 def test_each_of_them_would_matter_to_somebody_who_only_had_the_connection_string(
     embedded_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dsn = embedded_server.dsn("postgres", ADMIN)
+    dsn = embedded_server.dsn(user=ADMIN)
     for name in ("PGHOSTADDR", "PGPORT", "PGSERVICE", "PGREQUIREPEER", "PGREQUIREAUTH", "PGTARGETSESSIONATTRS"):
         with monkeypatch.context() as hostile:
             hostile.setenv(name, HOSTILE[name])

@@ -75,6 +75,19 @@ def test_the_server_of_a_bad_dump_leaves_nothing(tmp_path: Path, monkeypatch: py
     assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= before
 
 
+def test_a_server_that_just_begins_ends_when_asked_even_where_the_signal_is_ignored_at_first() -> None:
+    server = Server()
+    former = signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # as what a shell starts in the background inherits
+    try:
+        server.begin()
+    finally:
+        signal.signal(signal.SIGQUIT, former)
+    process = server._process
+    assert process is not None
+    server.stop()
+    assert process.returncode not in (None, -signal.SIGKILL)
+
+
 def test_the_time_that_reading_took_is_not_given_to_the_server_again(tmp_path: Path) -> None:
     path = tmp_path / "x.dump"
     path.write_bytes(ROWS)

@@ -21,6 +21,11 @@ def remove_stale(temporary: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def closed_above(folder: Path) -> Path | None:
+    """Return the nearest folder above that not everybody may enter, None if there is none."""
+    return next((one for one in folder.resolve().parents if not one.stat().st_mode & 0o001), None)
+
+
 def write(path: Path, content: str) -> None:
     """Write a file that the user who runs PostgreSQL alone can read."""
     path.touch(mode=0o600)

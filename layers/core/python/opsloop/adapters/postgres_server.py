@@ -30,7 +30,7 @@ from psycopg.conninfo import make_conninfo
 from opsloop.adapters import postgres_cluster
 from opsloop.adapters.postgres_alone import connect
 from opsloop.adapters.postgres_binaries import server_binaries, tools
-from opsloop.adapters.postgres_folder import PREFIX, remove_stale, write
+from opsloop.adapters.postgres_folder import PREFIX, closed_above, remove_stale, write
 from opsloop.adapters.postgres_locale import BY_CODE_POINT, NO_SUCH_LOCALE, candidates, is_utf8, locale_clause
 from opsloop.adapters.postgres_sandbox import (
     Confinement,
@@ -49,7 +49,7 @@ ADMIN, RESTORER = "opsloop_admin", "restorer"
 SPARE = "postgres"  # initdb's database: it becomes the first that is asked for in its locale
 OWN_DATABASE = "template1"  # where we speak to the server itself from then on; the restorer may not enter it
 START_WITHIN_S = 60.0
-STOP_WITHIN_S = 10.0
+STOP_WITHIN_S, ASK_AGAIN_S = 10.0, 0.1
 SPACE_BEYOND_MEMORY = 512 * MEBIBYTE  # programs, libraries, locales: address space that is not memory
 
 
@@ -268,13 +268,20 @@ class Server:
         self._is_prepared = False
 
     def _end(self) -> None:
-        """Ask the server to end at once (SIGQUIT: nothing of it is kept), then kill each of its processes."""
+        """Ask the server to end at once (SIGQUIT: nothing of it is kept), then kill each of its processes.
+
+        It is asked again and again: one that just begins may inherit that the signal is ignored, as a shell's
+        background does, and hears it only later.
+        """
         process = self._process
-        if process is None or process.poll() is not None:
+        if process is None:
             return
-        process.send_signal(signal.SIGQUIT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_WITHIN_S)
+        until_s = time.monotonic() + STOP_WITHIN_S
+        while process.poll() is None and time.monotonic() < until_s:
+            process.send_signal(signal.SIGQUIT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(ASK_AGAIN_S)
+        if process.returncode is not None:
             return
         for one in reversed(process_tree(process.pid)):
             with suppress(ProcessLookupError):
@@ -308,7 +315,8 @@ class Server:
         if os.geteuid() == 0:
             for path in (self.folder, self._sockets):
                 os.chown(path, *runs_as())
-            _check_reach(self.folder)
+            if closed := closed_above(self.folder):
+                raise ServerError(f"nobody, as whom PostgreSQL runs, cannot enter {closed}: give a folder elsewhere")
 
     def _make_cluster(self) -> None:
         """Make the cluster: by initdb the first time on this machine, then as a copy of what it made."""
@@ -386,13 +394,6 @@ class Server:
             own = secrets.token_urlsafe(24)  # the cluster may be a copy, whose password others know, too
             connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ADMIN), sql.Literal(own)))
         self._passwords[ADMIN] = own
-
-
-def _check_reach(folder: Path) -> None:
-    """Raise ``ServerError`` if another user cannot reach ``folder``."""
-    for parent in folder.resolve().parents:
-        if not parent.stat().st_mode & 0o001:
-            raise ServerError(f"nobody, as whom PostgreSQL runs, cannot enter {parent}: give a folder elsewhere")
 
 
 def _first_line(error: Exception) -> str:

@@ -27,6 +27,7 @@ ATTEMPTS = 4
 WAITS_S = (30.0, 120.0, 300.0)  # before the next attempt
 ASK_AGAIN_S = 60.0  # whether another dump of the database is done
 CONFLICTS = 10
+MOST_LATER_S = 60  # that a dump is named after another time than its own
 
 
 class Uploading(Protocol):
@@ -217,9 +218,11 @@ class Taker:
 
     def _free_key(self, database: Database, at: datetime) -> str:
         """Return where a dump goes that is begun at ``at``: two of one second are not two versions of one object."""
-        while self._shelf.look(key := dump_key(database.name, at, Format(database.format))) is not None:
-            at += timedelta(seconds=1)
-        return key
+        for later_s in range(MOST_LATER_S):
+            key = dump_key(database.name, at + timedelta(seconds=later_s), Format(database.format))
+            if self._shelf.look(key) is None:
+                return key
+        raise TransientError(f"{key}: there is a dump at this second and at each of the {MOST_LATER_S - 1} before it")
 
     def _attempt(self, database: Database, take: Take) -> Taking:
         """Dump once; whatever fails, nothing of it stays in the bucket."""
