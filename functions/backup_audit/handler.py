@@ -32,9 +32,7 @@ DUMPS_FOR, MOST_DUMPS = timedelta(days=120), 2_000  # half-hourly dumps: 41 days
 MOST_VERIFICATIONS, MOST_TAKES = 100, 50
 TAKES_FOR = timedelta(days=7)
 LATE = timedelta(minutes=20)  # the clock's audit of a database did not happen
-LATEST = timedelta(
-    days=1
-)  # that an event may come: an audit further ahead was of a wrong clock, and counts for nothing
+LATEST = timedelta(days=1)  # that an event may come: an audit further ahead was of a wrong clock, and counts no more
 METRICS = {
     "backup_last_success_timestamp_seconds": "BackupAgeSeconds",
     "backup_last_proven_timestamp_seconds": "ProvenAgeSeconds",
