@@ -1,7 +1,6 @@
 """A server that comes up for a dump, and pg_amcheck beside us: what fails is told in its turn, and nothing stays."""
 
 import signal
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -63,16 +62,16 @@ def test_what_is_wrong_with_a_dump_is_told_first(verify: Verify, content: bytes,
 
 
 def test_the_server_of_a_bad_dump_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[int] = []
+    begun: list[tuple[int, Path]] = []
     begin = Server.begin
-    monkeypatch.setattr(Server, "begin", lambda server: begin(server) or begun.append(server.pid))
+    monkeypatch.setattr(Server, "begin", lambda server: begin(server) or begun.append((server.pid, server.folder)))
     path = tmp_path / "x.dump"
     path.write_bytes(ROWS[:60])
-    before = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
     assert verifier_here().verify(path, None, Wanted("shop", NOW)).verdict is Verdict.FAILED
-    assert len(begun) == 1
-    assert not Path(f"/proc/{begun[0]}").exists()
-    assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= before
+    ((pid, folder),) = begun
+    assert folder.name.startswith(PREFIX)
+    assert not Path(f"/proc/{pid}").exists()
+    assert not folder.exists()
 
 
 def test_a_server_that_just_begins_ends_when_asked_even_where_the_signal_is_ignored_at_first() -> None:
